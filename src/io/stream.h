@@ -1,0 +1,80 @@
+// stream: a two-way flow of bytes: TCP, TLS, or memory in tests.
+//
+// Readiness is edge-like: `is_readable` and `is_writable` say what is worth trying; a read or
+// write that finds nothing returns ERR_AGAIN and clears its flag, and `user->ready` is called from
+// the loop when one comes back. A user that stops reading while `is_readable` is set
+// (back-pressure) simply reads again later. Owned by the one who opened or accepted it; belongs to
+// its loop.
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+#include "io/loop.h"
+
+#include <sys/uio.h>
+
+struct stream;
+
+// Embedded in the struct that uses the stream.
+struct stream_user {
+    void (*ready)(struct stream_user *user);
+};
+
+enum stream_end {
+    STREAM_CLOSE, // orderly: what was written is delivered
+    STREAM_ABORT, // the peer is told at once (TCP reset), so that it can't take this for an end
+};
+
+struct stream_ops {
+    err (*read)(struct stream *s, void *bytes, size_t size, size_t *len);
+    err (*write)(struct stream *s, const struct iovec *iov, int count, size_t *len);
+    void (*close)(struct stream *s, enum stream_end how);
+    str (*protocol)(struct stream *s);
+};
+
+// Where a connection comes from or goes to, small enough to keep one a connection.
+struct address {
+    uint8_t bytes[16]; // IPv4 in the first four
+    uint16_t port;
+    uint8_t is_v6;
+};
+
+struct stream {
+    const struct stream_ops *ops;
+    struct loop *loop;
+    struct stream_user *user;
+    struct address peer;
+    bool is_readable;
+    bool is_writable;
+    bool is_hung_up; // the peer has sent its last byte, which may not have been read yet
+};
+
+// Reads what is there, at most `size` bytes. OK with 0 < *len; ERR_AGAIN if nothing is there yet;
+// ERR_EOF at the orderly end of the peer's bytes; anything else is final.
+static inline err stream_read(struct stream *s, void *bytes, size_t size, size_t *len)
+{
+    return s->ops->read(s, bytes, size, len);
+}
+
+// Writes what fits now. OK with 0 < *len, perhaps less than was given; ERR_AGAIN if nothing fits;
+// anything else is final.
+static inline err stream_write(struct stream *s, const struct iovec *iov, int count, size_t *len)
+{
+    return s->ops->write(s, iov, count, len);
+}
+
+// Frees the stream; `ready` is not called again.
+static inline void stream_close(struct stream *s, enum stream_end how)
+{
+    s->ops->close(s, how);
+}
+
+// What ALPN agreed on, such as "h2"; empty where there was no TLS or no agreement.
+static inline str stream_protocol(struct stream *s)
+{
+    return s->ops->protocol(s);
+}
+
+// "127.0.0.1:80" or "[::1]:80" to `out`, of ADDRESS_TEXT_MAX bytes; returns the length.
+enum { ADDRESS_TEXT_MAX = 56 };
+size_t stream_address_text(const struct address *a, char *out);

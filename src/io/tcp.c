@@ -1,0 +1,112 @@
+// Design: a read that fills less than it could have clears `is_readable` without a second call, as
+// the next bytes raise a new edge. After a hang-up no edge follows, so the flag then stays until
+// the end has been read.
+#include "io/tcp.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct tcp {
+    struct stream stream;
+    struct watch watch;
+};
+
+static struct tcp *tcp_of(struct stream *s)
+{
+    return container_of(s, struct tcp, stream);
+}
+
+static err tcp_read(struct stream *s, void *bytes, size_t size, size_t *len)
+{
+    ssize_t got = 0;
+
+    do {
+        got = recv(tcp_of(s)->watch.fd, bytes, size, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        if ((size_t)got < size && !s->is_hung_up) s->is_readable = false;
+        *len = (size_t)got;
+        return OK;
+    }
+    if (got == 0) return ERR_EOF;
+    if (errno == EAGAIN) s->is_readable = false;
+    return err_from_errno(errno);
+}
+
+static err tcp_write(struct stream *s, const struct iovec *iov, int count, size_t *len)
+{
+    int fd = tcp_of(s)->watch.fd;
+    ssize_t sent = 0;
+
+    do {
+        if (count == 1) {
+            sent = send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+        } else {
+            struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+                               .msg_iovlen = (size_t)count};
+            sent = sendmsg(fd, &m, MSG_NOSIGNAL);
+        }
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        if (errno == EAGAIN) s->is_writable = false;
+        return err_from_errno(errno);
+    }
+    *len = (size_t)sent;
+    return OK;
+}
+
+static void tcp_close(struct stream *s, enum stream_end how)
+{
+    struct tcp *t = tcp_of(s);
+
+    if (how == STREAM_ABORT) {
+        struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        // Without it the peer sees an orderly end, which is the one thing an abort must not be;
+        // but there is nothing else to try.
+        (void)setsockopt(t->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
+    loop_unwatch(s->loop, &t->watch);
+    close(t->watch.fd);
+    memory_free(t);
+}
+
+static str tcp_protocol(struct stream *s)
+{
+    (void)s;
+    return STR("");
+}
+
+static void tcp_ready(struct watch *w, uint32_t events)
+{
+    struct tcp *t = container_of(w, struct tcp, watch);
+    struct stream *s = &t->stream;
+
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) s->is_hung_up = true;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) s->is_readable = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) s->is_writable = true;
+    if (s->user) s->user->ready(s->user);
+}
+
+err tcp_open(struct loop *l, int fd, struct address peer, struct stream **out)
+{
+    static const struct stream_ops ops = {tcp_read, tcp_write, tcp_close, tcp_protocol};
+    struct tcp *t = memory_new(struct tcp);
+
+    // A new connection can be written to; whether it can be read the first read tells, so that
+    // bytes which came with it cost no extra turn.
+    t->stream = (struct stream){
+        .ops = &ops, .loop = l, .peer = peer, .is_writable = true, .is_readable = true};
+    t->watch = (struct watch){.ready = tcp_ready, .fd = fd};
+    err e = loop_watch(l, &t->watch);
+    if (e) {
+        close(fd);
+        memory_free(t);
+        return e;
+    }
+    *out = &t->stream;
+    return OK;
+}
