@@ -28,6 +28,7 @@ enum stream_end {
 struct stream_ops {
     err (*read)(struct stream *s, void *bytes, size_t size, size_t *len);
     err (*write)(struct stream *s, const struct iovec *iov, int count, size_t *len);
+    void (*finish)(struct stream *s); // NULL: the stream can't tell its peer
     void (*close)(struct stream *s, enum stream_end how);
     str (*protocol)(struct stream *s);
 };
@@ -61,6 +62,12 @@ static inline err stream_read(struct stream *s, void *bytes, size_t size, size_t
 static inline err stream_write(struct stream *s, const struct iovec *iov, int count, size_t *len)
 {
     return s->ops->write(s, iov, count, len);
+}
+
+// Tells the peer that no more will be written; reading goes on.
+static inline void stream_finish(struct stream *s)
+{
+    if (s->ops->finish) s->ops->finish(s);
 }
 
 // Frees the stream; `ready` is not called again.

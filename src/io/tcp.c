@@ -74,6 +74,12 @@ static void tcp_close(struct stream *s, enum stream_end how)
     memory_free(t);
 }
 
+static void tcp_finish(struct stream *s)
+{
+    // Fails only where the peer has gone, which the next read tells.
+    (void)shutdown(tcp_of(s)->watch.fd, SHUT_WR);
+}
+
 static str tcp_protocol(struct stream *s)
 {
     (void)s;
@@ -93,7 +99,13 @@ static void tcp_ready(struct watch *w, uint32_t events)
 
 err tcp_open(struct loop *l, int fd, struct address peer, struct stream **out)
 {
-    static const struct stream_ops ops = {tcp_read, tcp_write, tcp_close, tcp_protocol};
+    static const struct stream_ops ops = {
+        .read = tcp_read,
+        .write = tcp_write,
+        .finish = tcp_finish,
+        .close = tcp_close,
+        .protocol = tcp_protocol,
+    };
     struct tcp *t = memory_new(struct tcp);
 
     // A new connection can be written to; whether it can be read the first read tells, so that

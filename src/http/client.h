@@ -1,0 +1,53 @@
+// client: HTTP/1.1 connections to origins, kept and reused, on one loop.
+//
+// Vocabulary: an *origin* is a place to send requests to (scheme, host, port); a *call* is one
+// request and its answer (client_call.h). Idle connections are reused newest first, so that a
+// quiet origin's surplus grows old and closes. Belongs to one loop.
+#pragma once
+
+#include "base/pool.h"
+#include "io/dial.h"
+
+struct client_limits {
+    size_t head_bytes_max;
+    uint32_t idle_conns_max; // an origin
+    msec idle_ms;
+    msec connect_ms;
+};
+
+struct client_counts {
+    uint64_t conns_opened;
+    uint64_t conns_reused;
+    uint64_t conns_failed;  // dials
+    uint64_t stale_retries; // calls repeated because a kept connection had been closed
+};
+
+struct client {
+    struct loop *loop;
+    struct dialer *dialer;
+    struct client_limits limits;
+    struct client_counts counts;
+    struct pool conn_pool;
+};
+
+// Embedded in whatever knows the place. Conns in use outlive neither it nor the client.
+struct client_origin {
+    struct client *client;
+    struct dial_target target;
+    struct link conns; // all: connecting, idle and in use
+    struct link idle;  // newest first
+    uint32_t idle_count;
+};
+
+void client_init(struct client *c, struct loop *loop, struct dialer *dialer,
+                 const struct client_limits *limits);
+// Every origin must be closed.
+void client_done(struct client *c);
+
+// `target`, and what it points to, outlives the origin.
+void client_origin_init(struct client_origin *o, struct client *c,
+                        const struct dial_target *target);
+// Closes all its conns; calls under way fail with ERR_CANCELED. The origin's memory may go once
+// client_origin_is_closed(): a dial under way ends in the loop's next turns.
+void client_origin_close(struct client_origin *o);
+bool client_origin_is_closed(const struct client_origin *o);

@@ -1,0 +1,260 @@
+#include "http/client_conn.h"
+
+#include "base/steps.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { FIELDS_MAX = 256 };
+
+static const struct step conn_steps[] = {
+    [CLIENT_CONN_DIAL] = {"dial", STEP_BIT(CLIENT_CONN_BUSY)},
+    [CLIENT_CONN_BUSY] = {"busy", STEP_BIT(CLIENT_CONN_IDLE)},
+    [CLIENT_CONN_IDLE] = {"idle", STEP_BIT(CLIENT_CONN_BUSY)},
+};
+
+static void tick(struct client_conn *c);
+
+static void on_ready(struct stream_user *user)
+{
+    tick(container_of(user, struct client_conn, user));
+}
+
+static void on_task(struct task *t)
+{
+    tick(container_of(t, struct client_conn, tick));
+}
+
+void client_conn_wake(struct client_conn *c)
+{
+    loop_later(c->origin->client->loop, &c->tick, on_task);
+}
+
+static void free_conn(struct client_conn *c)
+{
+    list_remove(&c->link);
+    pool_give(&c->origin->client->conn_pool, c);
+}
+
+static void leave_idle(struct client_conn *c)
+{
+    list_remove(&c->idle_link);
+    c->origin->idle_count--;
+    loop_alarm_stop(c->origin->client->loop, &c->timer);
+}
+
+void client_conn_close(struct client_conn *c)
+{
+    if (c->step == CLIENT_CONN_DIAL) {
+        op_cancel(&c->dial.op); // its end frees the conn
+        return;
+    }
+    if (c->step == CLIENT_CONN_IDLE) leave_idle(c);
+    loop_forget(&c->tick);
+    wire_close(&c->wire, STREAM_CLOSE);
+    c->is_closed = true;
+    if (!c->is_visited) free_conn(c);
+}
+
+static void fail(struct client_conn *c, err why)
+{
+    struct client_call *call = c->call;
+
+    c->call = NULL;
+    client_conn_close(c);
+    if (!call) return;
+    call->conn = NULL;
+    if (call->is_conn_reused && call->request.is_repeatable && !call->has_head) {
+        call->origin->client->counts.stale_retries++;
+        client_conn_acquire(call, true);
+        return;
+    }
+    call->events->failed(call, why == ERR_EOF ? ERR_CLOSED : why);
+}
+
+static void send_request(struct client_conn *c)
+{
+    struct client_call *call = c->call;
+    const struct client_request *r = &call->request;
+    struct iovec iov[2] = {
+        {.iov_base = (void *)(uintptr_t)r->head.ptr, .iov_len = r->head.len},
+        {.iov_base = (void *)(uintptr_t)r->body.ptr, .iov_len = r->body.len},
+    };
+
+    call->sent_us = c->origin->client->loop->now_us;
+    call->is_request_done = r->framing == CLIENT_BODY_WHOLE;
+    // A failure shows at the next read, from the loop: this may run inside client_call_start().
+    if (wire_write(&c->wire, iov, call->is_request_done ? 2 : 1)) {
+        c->wire.stream->is_hung_up = true;
+        c->wire.stream->is_readable = true;
+        buf_clear(&c->wire.out);
+        client_conn_wake(c);
+    }
+}
+
+static void on_dialed(struct op *op, err result)
+{
+    struct client_conn *c = container_of(op, struct client_conn, dial.op);
+    struct client *client = c->origin->client;
+    struct client_call *call = c->call;
+
+    if (result) {
+        client->counts.conns_failed++;
+        free_conn(c);
+        if (!call) return;
+        call->conn = NULL;
+        call->events->failed(call, result);
+        return;
+    }
+    client->counts.conns_opened++;
+    wire_init(&c->wire, c->dial.stream);
+    c->dial.stream->user = &c->user;
+    steps_move(conn_steps, &c->step, CLIENT_CONN_BUSY);
+    if (!call) {
+        client_conn_release(c, true);
+        return;
+    }
+    send_request(c);
+    if (call->request.framing != CLIENT_BODY_WHOLE) call->events->drained(call);
+}
+
+static void on_idle_timeout(struct timer *t)
+{
+    client_conn_close(container_of(t, struct client_conn, timer));
+}
+
+void client_conn_acquire(struct client_call *call, bool must_be_fresh)
+{
+    struct client_origin *o = call->origin;
+    struct client *client = o->client;
+
+    if (!must_be_fresh && !list_is_empty(&o->idle)) {
+        struct client_conn *c = container_of(o->idle.next, struct client_conn, idle_link);
+        leave_idle(c);
+        steps_move(conn_steps, &c->step, CLIENT_CONN_BUSY);
+        c->call = call;
+        call->conn = c;
+        call->is_conn_reused = true;
+        client->counts.conns_reused++;
+        send_request(c);
+        if (call->request.framing != CLIENT_BODY_WHOLE) client_conn_wake(c);
+        return;
+    }
+    struct client_conn *c = pool_take(&client->conn_pool);
+    c->user.ready = on_ready;
+    c->origin = o;
+    c->call = call;
+    c->step = CLIENT_CONN_DIAL;
+    call->conn = c;
+    call->is_conn_reused = false;
+    list_push_back(&o->conns, &c->link);
+    list_init(&c->idle_link);
+    dial_start(&c->dial, client->dialer, client->loop, &o->target,
+               client->loop->now + client->limits.connect_ms, on_dialed);
+}
+
+void client_conn_release(struct client_conn *c, bool is_reusable)
+{
+    struct client_origin *o = c->origin;
+    struct client *client = o->client;
+
+    c->call = NULL;
+    c->head_scanned = 0;
+    if (!is_reusable || o->idle_count >= client->limits.idle_conns_max || c->wire.pending.len ||
+        wire_is_congested(&c->wire) || c->wire.stream->is_hung_up) {
+        client_conn_close(c);
+        return;
+    }
+    wire_settle(&c->wire);
+    steps_move(conn_steps, &c->step, CLIENT_CONN_IDLE);
+    list_push_front(&o->idle, &c->idle_link);
+    o->idle_count++;
+    loop_alarm(client->loop, &c->timer, client->limits.idle_ms, on_idle_timeout);
+}
+
+// The head moves to the call's arena and is parsed there.
+static err take_head(struct client_conn *c, size_t len)
+{
+    struct client_call *call = c->call;
+    struct h1_field fields[FIELDS_MAX];
+    str head = arena_str(call->arena, str_sub(c->wire.pending, 0, len));
+
+    wire_consume(&c->wire, len);
+    c->head_scanned = 0;
+    TRY(h1_parse_response(head, call->request.is_head_request, fields, FIELDS_MAX, &call->head));
+    if (call->head.status == 101) return ERR_UNSUPPORTED; // nobody asked for an upgrade
+    if (call->head.status < 200) return OK;
+    size_t size = sizeof(*fields) * call->head.field_count;
+    call->head.fields = arena_alloc_raw(call->arena, size);
+    memcpy(call->head.fields, fields, size);
+    h1_body_init(&call->body, call->head.framing, call->head.content_length);
+    call->has_head = true;
+    return OK;
+}
+
+// Reads until the head is whole, then hands it over. Interim answers (1xx) are dropped.
+static void read_head(struct client_conn *c)
+{
+    struct client_call *call = c->call;
+
+    while (!call->has_head) {
+        size_t scanned = c->head_scanned;
+        size_t len = 0;
+        err e = ERR_AGAIN;
+        if (c->wire.pending.len)
+            e = h1_find_head(c->wire.pending, c->origin->client->limits.head_bytes_max, &scanned,
+                             &len);
+        c->head_scanned = (uint32_t)scanned;
+        if (e == ERR_AGAIN) {
+            if (!c->wire.stream->is_readable) return;
+            e = wire_fill(&c->wire);
+            if (e == ERR_AGAIN) return;
+        } else if (!e) {
+            e = take_head(c, len);
+        }
+        if (e) {
+            // A byte of an answer came: the request must not be repeated unseen.
+            if (c->wire.pending.len) call->request.is_repeatable = false;
+            fail(c, e);
+            return;
+        }
+    }
+    call->events->head(call);
+}
+
+static void tick_busy(struct client_conn *c)
+{
+    bool was_congested = wire_is_congested(&c->wire);
+
+    if (was_congested) {
+        err e = wire_flush(&c->wire);
+        // What can't be sent may still be answered: 413 while a large body is under way.
+        if (e) buf_clear(&c->wire.out);
+    }
+    if (!c->call->is_request_done && !wire_is_congested(&c->wire))
+        c->call->events->drained(c->call);
+    if (c->is_closed || !c->call) return;
+    if (!c->wire.stream->is_readable && !c->wire.pending.len) return;
+    if (c->call->has_head) {
+        c->call->events->body(c->call);
+    } else {
+        read_head(c);
+    }
+}
+
+static void tick(struct client_conn *c)
+{
+    c->is_visited = true;
+    if (c->step == CLIENT_CONN_IDLE) {
+        // Its end, or bytes nobody asked for.
+        if (c->wire.stream->is_readable || c->wire.stream->is_hung_up) client_conn_close(c);
+    } else if (c->call) {
+        tick_busy(c);
+    }
+    c->is_visited = false;
+    if (c->is_closed) {
+        free_conn(c);
+    } else {
+        wire_settle(&c->wire);
+    }
+}

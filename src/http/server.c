@@ -1,0 +1,62 @@
+#include "http/server.h"
+
+#include "http/server_conn.h"
+
+enum { SPARE_MAX = 256 };
+
+static void on_accepted(struct listener *l, struct stream *stream)
+{
+    server_accept(container_of(l, struct server, listener), stream);
+}
+
+void server_init(struct server *s, struct loop *loop, const struct server_limits *limits,
+                 const struct server_handler *handler)
+{
+    *s = (struct server){.loop = loop, .limits = *limits, .handler = handler};
+    if (s->limits.head_fields_max > SERVER_FIELDS_MAX)
+        s->limits.head_fields_max = SERVER_FIELDS_MAX;
+    list_init(&s->conns);
+    pool_init(&s->conn_pool, sizeof(struct server_conn), SPARE_MAX);
+    pool_init(&s->call_pool, sizeof(struct server_call), SPARE_MAX);
+}
+
+err server_listen(struct server *s, const struct address *a, bool is_shared)
+{
+    s->listener.accepted = on_accepted;
+    return listener_open(&s->listener, s->loop, a, is_shared);
+}
+
+void server_accept(struct server *s, struct stream *stream)
+{
+    s->counts.conns_opened++;
+    server_conn_open(s, stream);
+}
+
+void server_drain(struct server *s)
+{
+    struct link *next = NULL;
+
+    s->is_draining = true;
+    listener_close(&s->listener);
+    for (struct link *l = s->conns.next; l != &s->conns; l = next) {
+        struct server_conn *c = container_of(l, struct server_conn, link);
+        next = l->next;
+        if (c->step == SERVER_CONN_IDLE) server_conn_close(c, STREAM_CLOSE, ERR_CANCELED);
+    }
+    if (list_is_empty(&s->conns) && s->handler->drained) s->handler->drained(s);
+}
+
+void server_close(struct server *s)
+{
+    listener_close(&s->listener);
+    while (!list_is_empty(&s->conns)) {
+        struct server_conn *c = container_of(s->conns.next, struct server_conn, link);
+        server_conn_close(c, STREAM_ABORT, ERR_CANCELED);
+    }
+}
+
+void server_done(struct server *s)
+{
+    pool_done(&s->conn_pool);
+    pool_done(&s->call_pool);
+}

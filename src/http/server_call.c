@@ -1,0 +1,236 @@
+#include "http/server_call.h"
+
+#include "base/number.h"
+#include "http/server_conn.h"
+
+#include <assert.h>
+#include <string.h>
+
+static str continue_line = STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
+
+static struct iovec piece_of(str s)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
+}
+
+// What is needed before the body can be read: the permission some clients wait for, and bytes.
+static err fill(struct server_call *call)
+{
+    struct server_conn *c = call->conn;
+
+    if (call->owes_continue) {
+        struct iovec line = piece_of(continue_line);
+        call->owes_continue = false;
+        TRY(wire_write(&c->wire, &line, 1));
+    }
+    if (c->wire.pending.len) return OK;
+    if (!c->wire.stream->is_readable) return ERR_AGAIN;
+    err e = wire_fill(&c->wire);
+    return e == ERR_EOF ? ERR_CLOSED : e;
+}
+
+// An unfinished body that can't go on is the client's end; it is told outside of this call.
+static err fail(struct server_call *call, err e)
+{
+    if (e == ERR_AGAIN) {
+        server_conn_watch_call(call->conn);
+    } else if (e != ERR_SYNTAX && e != ERR_LIMIT) {
+        call->conn->wire.stream->is_hung_up = true;
+        call->body.is_done = true;
+        server_conn_wake(call->conn);
+        return ERR_CLOSED;
+    }
+    return e;
+}
+
+err server_call_next(struct server_call *call, str *piece)
+{
+    struct wire *w = &call->conn->wire;
+
+    while (!call->body.is_done) {
+        size_t used = 0;
+        err e = fill(call);
+        // The bytes are the wire's own, in its buffer or the loop's scratch.
+        char *bytes = (char *)(uintptr_t)w->pending.ptr;
+        if (!e) e = h1_body_decode(&call->body, bytes, w->pending.len, piece, &used);
+        if (e) return fail(call, e);
+        wire_consume(w, used);
+        // What follows the body is the next request; this may run outside of the conn's own visit.
+        if (w->pending.len) wire_settle(w);
+        call->received_bytes += piece->len;
+        if (piece->len) return OK;
+    }
+    return ERR_EOF;
+}
+
+err server_call_read(struct server_call *call, char *room, size_t size, size_t *len)
+{
+    struct server_conn *c = call->conn;
+    bool is_direct = call->body.framing == H1_LENGTH && !c->wire.pending.len &&
+                     !call->owes_continue && !call->body.is_done;
+    str piece = STR("");
+
+    if (!is_direct) {
+        TRY(server_call_next(call, &piece));
+        assert(piece.len <= size);
+        memcpy(room, piece.ptr, piece.len);
+        *len = piece.len;
+        return OK;
+    }
+    size_t used = 0;
+    if (size > call->body.left) size = (size_t)call->body.left;
+    if (!c->wire.stream->is_readable) return fail(call, ERR_AGAIN);
+    err e = stream_read(c->wire.stream, room, size, len);
+    if (!e) e = h1_body_decode(&call->body, room, *len, &piece, &used);
+    if (e) return fail(call, e == ERR_EOF ? ERR_CLOSED : e);
+    call->received_bytes += *len;
+    return OK;
+}
+
+// Everything the answer's own lines need fits here; its fields come as they are.
+struct answer_head {
+    char bytes[192];
+    size_t len;
+};
+
+static void put(struct answer_head *h, str s)
+{
+    assert(s.len <= sizeof(h->bytes) - h->len);
+    memcpy(h->bytes + h->len, s.ptr, s.len);
+    h->len += s.len;
+}
+
+static void put_u64(struct answer_head *h, uint64_t value)
+{
+    char digits[NUMBER_U64_DIGITS_MAX];
+
+    put(h, (str){.ptr = digits, .len = number_from_u64(digits, value)});
+}
+
+static void build_head(struct server_call *call, const struct server_answer *a,
+                       struct answer_head *h)
+{
+    struct server_conn *c = call->conn;
+    bool is_old = call->head.minor == 0;
+
+    call->has_no_body =
+        str_eq(call->head.method, STR("HEAD")) || a->status == 204 || a->status == 304;
+    put(h, STR("HTTP/1.1 "));
+    put_u64(h, a->status);
+    put(h, STR(" "));
+    put(h, h1_reason(a->status));
+    put(h, STR("\r\n"));
+    if (a->has_length && a->status != 204) {
+        put(h, STR("content-length: "));
+        put_u64(h, a->length);
+        put(h, STR("\r\n"));
+    } else if (!a->has_length && !is_old) {
+        put(h, STR("transfer-encoding: chunked\r\n"));
+        call->is_chunked = true;
+    } else if (!a->has_length) {
+        c->is_persistent = false;
+    }
+    if (!call->body.is_done) c->is_persistent = false;
+    if (!c->is_persistent) {
+        put(h, STR("connection: close\r\n"));
+    } else if (is_old) {
+        put(h, STR("connection: keep-alive\r\n"));
+    }
+}
+
+static void send(struct server_call *call, struct iovec *iov, int count, bool is_last)
+{
+    struct server_conn *c = call->conn;
+
+    for (int i = 0; i < count; i++) {
+        call->sent_bytes += iov[i].iov_len;
+    }
+    if (wire_write(&c->wire, iov, count)) {
+        // The client has gone; `gone` is called from the loop, not from inside this call.
+        c->wire.stream->is_hung_up = true;
+        call->body.is_done = true;
+        buf_clear(&c->wire.out);
+        if (!is_last) {
+            server_conn_wake(c);
+            return;
+        }
+        c->is_persistent = false;
+    }
+    if (is_last) {
+        server_conn_end_call(c);
+    } else {
+        server_conn_watch_call(c);
+    }
+}
+
+// Frames the payload in `iov[from..]`, which has room for two entries more than `count`.
+static int frame(struct server_call *call, struct iovec *iov, int count, bool is_last, char *prefix)
+{
+    size_t len = 0;
+
+    if (call->has_no_body) return 0;
+    for (int i = 0; i < count; i++) {
+        len += iov[i + 1].iov_len;
+    }
+    if (!call->is_chunked) {
+        memmove(iov, iov + 1, sizeof(*iov) * (size_t)count);
+        return count;
+    }
+    if (len == 0) {
+        iov[0] = piece_of(is_last ? STR("0\r\n\r\n") : STR(""));
+        return 1;
+    }
+    iov[0] = (struct iovec){.iov_base = prefix, .iov_len = h1_chunk_prefix(prefix, len)};
+    iov[count + 1] = piece_of(is_last ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
+    return count + 2;
+}
+
+void server_call_respond(struct server_call *call, const struct server_answer *answer,
+                         const struct iovec *body, int count, bool is_last)
+{
+    struct iovec iov[WIRE_IOV_MAX];
+    struct answer_head head = {.len = 0};
+    char prefix[H1_CHUNK_PREFIX_MAX];
+
+    assert(call->status == 0 && count <= WIRE_IOV_MAX - 5);
+    call->status = answer->status;
+    build_head(call, answer, &head);
+    iov[0] = (struct iovec){.iov_base = head.bytes, .iov_len = head.len};
+    iov[1] = piece_of(answer->fields);
+    iov[2] = piece_of(STR("\r\n"));
+    if (count) memcpy(iov + 4, body, sizeof(*body) * (size_t)count);
+    int framed = frame(call, iov + 3, count, is_last, prefix);
+    send(call, iov, 3 + framed, is_last);
+}
+
+void server_call_write(struct server_call *call, const struct iovec *body, int count, bool is_last)
+{
+    struct iovec iov[WIRE_IOV_MAX];
+    char prefix[H1_CHUNK_PREFIX_MAX];
+
+    assert(call->status && count <= WIRE_IOV_MAX - 2);
+    if (count) memcpy(iov + 1, body, sizeof(*body) * (size_t)count);
+    int framed = frame(call, iov, count, is_last, prefix);
+    send(call, iov, framed, is_last);
+}
+
+void server_call_abort(struct server_call *call)
+{
+    call->events = NULL;
+    server_conn_close(call->conn, STREAM_ABORT, ERR_CANCELED);
+}
+
+bool server_call_is_congested(const struct server_call *call)
+{
+    return wire_is_congested(&call->conn->wire);
+}
+
+bool server_call_body_is_done(const struct server_call *call)
+{
+    return call->body.is_done;
+}
+
+struct address server_call_peer(const struct server_call *call)
+{
+    return call->conn->wire.stream->peer;
+}

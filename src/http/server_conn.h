@@ -1,0 +1,46 @@
+// server_conn: one client's connection; private to the server's files.
+//
+//     IDLE --> HEAD --> CALL --> FLUSH --> IDLE (kept alive)
+//                |                 |
+//                +---> FLUSH ------+-----> LINGER --> closed
+//
+// IDLE waits for a first byte, HEAD for the rest of a head; in CALL the handler is in charge; FLUSH
+// sends what is left of an answer. LINGER reads and drops what a client still sends, for a moment,
+// because closing with unread bytes would reset the connection and take the answer with it.
+#pragma once
+
+#include "http/server_call.h"
+#include "http/wire.h"
+
+enum server_conn_step {
+    SERVER_CONN_IDLE,
+    SERVER_CONN_HEAD,
+    SERVER_CONN_CALL,
+    SERVER_CONN_FLUSH,
+    SERVER_CONN_LINGER,
+};
+
+struct server_conn {
+    struct stream_user user;
+    struct wire wire;
+    struct server *server;
+    struct server_call *call; // in CALL
+    struct link link;         // in server->conns
+    struct task tick;
+    struct timer timer; // what it means depends on the step
+    int step;
+    uint32_t head_scanned;
+    uint32_t linger_bytes;
+    bool is_persistent;
+    bool is_visited; // a tick is on the stack
+};
+
+void server_conn_open(struct server *s, struct stream *stream);
+// Frees the conn; a call on it is told that it is gone.
+void server_conn_close(struct server_conn *c, enum stream_end how, err why);
+// Goes on with the conn in this turn of the loop.
+void server_conn_wake(struct server_conn *c);
+// The handler is done with the call.
+void server_conn_end_call(struct server_conn *c);
+// (Re)arms or stops the timer that bounds what the conn waits for in a call.
+void server_conn_watch_call(struct server_conn *c);

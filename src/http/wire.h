@@ -1,0 +1,51 @@
+// wire: the bytes of one HTTP/1.1 connection, either side: what came and is not consumed yet, what
+// is to go and did not fit yet.
+//
+// Reading goes through the loop's scratch memory, so that a connection at rest holds no buffer;
+// what its owner leaves unconsumed is kept by wire_settle(), which ends every visit. Writing tries
+// the stream at once and keeps what did not fit; a wire with such a rest is congested, and its
+// owner produces nothing more until it has drained. Belongs to one loop.
+#pragma once
+
+#include "base/buf.h"
+#include "io/stream.h"
+
+enum {
+    WIRE_IN_MAX = 1024 * 1024,  // unconsumed: a head, or one piece of a body
+    WIRE_OUT_MAX = 1024 * 1024, // unsent: one piece of a body
+    WIRE_IOV_MAX = 12,
+};
+
+struct wire {
+    struct stream *stream;
+    struct buf in;
+    struct buf out;
+    str pending; // what came and is not consumed: in the loop's scratch, or in `in`
+    bool is_in_scratch;
+};
+
+void wire_init(struct wire *w, struct stream *s);
+// Closes the stream and frees the buffers. Harmless when done already.
+void wire_close(struct wire *w, enum stream_end how);
+
+static inline bool wire_is_open(const struct wire *w)
+{
+    return w->stream != NULL;
+}
+
+// One read; what came is appended to `pending`. Errors of stream_read(), and ERR_LIMIT.
+err wire_fill(struct wire *w);
+// Takes `len` bytes off the front of `pending`.
+void wire_consume(struct wire *w, size_t len);
+// Keeps what is pending beyond the current callback.
+void wire_settle(struct wire *w);
+
+// Sends all of `iov` now or later. An error is final.
+err wire_write(struct wire *w, const struct iovec *iov, int count);
+// Sends what was kept. OK also while some is left; see wire_is_congested().
+err wire_flush(struct wire *w);
+
+static inline bool wire_is_congested(const struct wire *w)
+{
+    return buf_len(&w->out) > 0;
+}
