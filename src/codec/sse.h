@@ -13,7 +13,8 @@
 // from call to call, 0 for a new event. OK: `*len` bytes are the event, its blank line included.
 // ERR_AGAIN: more is needed; the bytes so far must come again with more behind them.
 // A CR that ends the bytes ends the line; an LF that follows it in the next event's bytes is the
-// rest of that line ending and is tolerated at the start of an event.
+// rest of that line ending and is tolerated at the start of an event. Events of blank lines alone
+// have no data; whether there are any may depend on how the stream was split, all else does not.
 err sse_find_event(str bytes, size_t *scanned, size_t *len);
 
 struct sse_event {
@@ -27,5 +28,5 @@ struct sse_event {
 
 // Reads one event cut by sse_find_event(), or a last one that lacks its blank line. One data line
 // is a view of `event`; several are joined in `join`, which is cleared first; ERR_LIMIT where they
-// don't fit.
+// don't fit. A byte order mark is skipped at the start of any event, as none knows to be the first.
 err sse_parse_event(str event, struct buf *join, struct sse_event *out);
