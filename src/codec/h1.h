@@ -27,11 +27,12 @@ enum h1_framing {
 struct h1_head {
     str method;      // requests
     str target;      // requests, as sent; origin-form, absolute-form, or "*"
-    str host;        // requests: of Host, or of an absolute-form target
-    uint16_t status; // responses
+    str host;        // requests: HOST or HOST:PORT, of Host or of an absolute-form target
+    uint16_t status; // responses; 100 to 999
     uint8_t minor;   // of HTTP/1.minor: 0 or 1
     bool is_persistent;
     bool expects_continue;
+    bool connection_lists_fields; // Connection holds more than "close" and "keep-alive"
     enum h1_framing framing;
     uint64_t content_length; // with H1_LENGTH
     struct h1_field *fields; // in the caller's array
@@ -46,10 +47,11 @@ err h1_find_head(str bytes, size_t max, size_t *scanned, size_t *len);
 
 // Parse a head found by h1_find_head(). Up to `fields_max` fields go to `fields`; more is
 // ERR_LIMIT. ERR_SYNTAX where RFC 9112 is broken or framing is ambiguous; ERR_UNSUPPORTED for a
-// version other than 1.0 and 1.1 or an unknown transfer coding.
+// version other than 1.0 and 1.1, an unknown transfer coding, the method CONNECT, or an
+// absolute-form target of another scheme than http and https.
 err h1_parse_request(str head, struct h1_field *fields, size_t fields_max, struct h1_head *out);
 // The framing of a response depends on the request it answers: `is_head_request` for HEAD.
-// 1xx, 204 and 304 have no body.
+// 1xx, 204 and 304 have no body. What ends with the connection is not persistent.
 err h1_parse_response(str head, bool is_head_request, struct h1_field *fields, size_t fields_max,
                       struct h1_head *out);
 
@@ -62,6 +64,9 @@ bool h1_value_has_token(str value, str token);
 // Connection and what it lists, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding,
 // Upgrade.
 bool h1_field_is_hop_by_hop(const struct h1_head *head, const struct h1_field *field);
+
+// Bytes of chunk extensions and trailers in one body.
+enum { H1_BODY_OVERHEAD_MAX = 8192 };
 
 // A body being decoded.
 struct h1_body {
@@ -78,7 +83,9 @@ void h1_body_init(struct h1_body *b, enum h1_framing framing, uint64_t content_l
 // Decodes the next `len` bytes, which it may move within the array. OK: `*payload` is the payload
 // among them, one slice, possibly empty, and `*used` of the bytes belong to this body: all of them
 // unless it is done (`is_done`). Chunk extensions and trailers are read, bounded and dropped.
-// ERR_SYNTAX or ERR_LIMIT where the framing is broken. A single chunk's worth is not moved.
+// ERR_SYNTAX where the framing is broken; ERR_LIMIT for a chunk of 2^63 bytes and more or too many
+// bytes of extensions and trailers. After either the decoder is of no more use. A single chunk's
+// worth is not moved.
 err h1_body_decode(struct h1_body *b, char *bytes, size_t len, str *payload, size_t *used);
 
 // What the end of the connection means: OK if the body is complete by it, else ERR_CLOSED.
@@ -86,6 +93,7 @@ err h1_body_end(struct h1_body *b);
 
 enum { H1_CHUNK_PREFIX_MAX = 18 };
 // The line before a chunk of `len` payload bytes; "\r\n" follows the payload. Returns its length.
+// For the end of a body, `len` 0, which "\r\n" follows as well.
 size_t h1_chunk_prefix(char *out, size_t len);
 
 // The reason phrase of a status; "Unknown" for one without.
