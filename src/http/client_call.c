@@ -27,6 +27,7 @@ static err end(struct client_call *call, err e)
     struct client_conn *c = call->conn;
 
     call->conn = NULL;
+    // An answer that came before the whole request leaves the conn in the middle of it.
     client_conn_release(c, e == ERR_EOF && call->head.is_persistent && call->is_request_done &&
                                call->body.framing != H1_UNTIL_CLOSE);
     return e;

@@ -32,9 +32,12 @@ enum client_body {
     CLIENT_BODY_CHUNKED, // follows by client_call_send(); the head says so
 };
 
+enum { CLIENT_BODY_PIECES_MAX = 9 };
+
 struct client_request {
-    str head; // request line, fields and blank line
-    str body; // with CLIENT_BODY_WHOLE; both outlive the answer's head
+    str head;                 // request line, fields and blank line
+    const struct iovec *body; // with CLIENT_BODY_WHOLE, at most CLIENT_BODY_PIECES_MAX; the array,
+    int body_count;           // the head and what they point to outlive the answer's head
     enum client_body framing;
     bool is_head_request; // HEAD: the answer has no body
     // May be sent again on another connection where a kept one turns out to have been closed

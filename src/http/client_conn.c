@@ -72,24 +72,66 @@ static void fail(struct client_conn *c, err why)
     call->events->failed(call, why == ERR_EOF ? ERR_CLOSED : why);
 }
 
-static void send_request(struct client_conn *c)
+// Takes the first `len` bytes off `iov`; returns how many entries are left, moved to the front.
+static int skip(struct iovec *iov, int count, size_t len)
+{
+    int first = 0;
+
+    while (first < count && len >= iov[first].iov_len) {
+        len -= iov[first++].iov_len;
+    }
+    if (first == count) return 0;
+    iov[first].iov_base = (char *)iov[first].iov_base + len;
+    iov[first].iov_len -= len;
+    memmove(iov, iov + first, sizeof(*iov) * (size_t)(count - first));
+    return count - first;
+}
+
+// Sends as much of a request given whole as fits now, from where the caller keeps it.
+static err send_whole(struct client_conn *c)
 {
     struct client_call *call = c->call;
     const struct client_request *r = &call->request;
-    struct iovec iov[2] = {
-        {.iov_base = (void *)(uintptr_t)r->head.ptr, .iov_len = r->head.len},
-        {.iov_base = (void *)(uintptr_t)r->body.ptr, .iov_len = r->body.len},
-    };
+    struct iovec iov[1 + CLIENT_BODY_PIECES_MAX];
+    int count = 1 + r->body_count;
+    size_t len = 0;
+
+    assert(r->body_count <= CLIENT_BODY_PIECES_MAX);
+    iov[0] = (struct iovec){.iov_base = (void *)(uintptr_t)r->head.ptr, .iov_len = r->head.len};
+    if (r->body_count) memcpy(iov + 1, r->body, sizeof(*iov) * (size_t)r->body_count);
+    count = skip(iov, count, c->sent_bytes);
+    while (count && c->wire.stream->is_writable) {
+        err e = stream_write(c->wire.stream, iov, count, &len);
+        if (e == ERR_AGAIN) return OK;
+        if (e) return e;
+        c->sent_bytes += len;
+        count = skip(iov, count, len);
+        if (count) c->wire.stream->is_writable = false; // the kernel is full; an edge will tell
+    }
+    call->is_request_done = count == 0;
+    return OK;
+}
+
+static void send_request(struct client_conn *c)
+{
+    struct client_call *call = c->call;
+    struct iovec head = {.iov_base = (void *)(uintptr_t)call->request.head.ptr,
+                         .iov_len = call->request.head.len};
+    err e = OK;
 
     call->sent_us = c->origin->client->loop->now_us;
-    call->is_request_done = r->framing == CLIENT_BODY_WHOLE;
-    // A failure shows at the next read, from the loop: this may run inside client_call_start().
-    if (wire_write(&c->wire, iov, call->is_request_done ? 2 : 1)) {
-        c->wire.stream->is_hung_up = true;
-        c->wire.stream->is_readable = true;
-        buf_clear(&c->wire.out);
-        client_conn_wake(c);
+    call->is_request_done = false;
+    c->sent_bytes = 0;
+    if (call->request.framing == CLIENT_BODY_WHOLE) {
+        e = send_whole(c);
+    } else {
+        e = wire_write(&c->wire, &head, 1);
     }
+    if (!e) return;
+    // The failure shows at the next read, from the loop: this may run inside client_call_start().
+    c->wire.stream->is_hung_up = true;
+    c->wire.stream->is_readable = true;
+    client_conn_wake(c);
 }
 
 static void on_dialed(struct op *op, err result)
@@ -222,17 +264,27 @@ static void read_head(struct client_conn *c)
     call->events->head(call);
 }
 
+// Goes on with a request that did not fit. What can't be sent any more may still be answered: 413
+// while a large body is under way.
+static void tick_request(struct client_conn *c)
+{
+    struct client_call *call = c->call;
+
+    if (call->request.framing == CLIENT_BODY_WHOLE) {
+        if (send_whole(c)) call->is_request_done = true;
+        return;
+    }
+    if (wire_flush(&c->wire)) buf_clear(&c->wire.out);
+    if (!wire_is_congested(&c->wire)) call->events->drained(call);
+}
+
 static void tick_busy(struct client_conn *c)
 {
-    bool was_congested = wire_is_congested(&c->wire);
-
-    if (was_congested) {
-        err e = wire_flush(&c->wire);
-        // What can't be sent may still be answered: 413 while a large body is under way.
-        if (e) buf_clear(&c->wire.out);
+    if (!c->call->is_request_done) {
+        tick_request(c);
+    } else if (wire_is_congested(&c->wire) && wire_flush(&c->wire)) {
+        buf_clear(&c->wire.out);
     }
-    if (!c->call->is_request_done && !wire_is_congested(&c->wire))
-        c->call->events->drained(c->call);
     if (c->is_closed || !c->call) return;
     if (!c->wire.stream->is_readable && !c->wire.pending.len) return;
     if (c->call->has_head) {

@@ -27,8 +27,9 @@ struct client_conn {
     struct dial dial;
     int step;
     uint32_t head_scanned;
-    bool is_visited; // a tick is on the stack
-    bool is_closed;  // the tick on the stack frees it
+    size_t sent_bytes; // of a request given whole
+    bool is_visited;   // a tick is on the stack
+    bool is_closed;    // the tick on the stack frees it
 };
 
 // Gives `call` a conn: a kept one, or with `must_be_fresh` or in want of one a new one.

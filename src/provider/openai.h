@@ -1,0 +1,70 @@
+// openai: what a gateway must know of OpenAI's HTTP dialect: where a request names its model, when
+// a stream is complete, what an error looks like.
+//
+// A *finish* is what the dialect says at the end of a good answer: a finish_reason for every
+// choice, or "[DONE]" (chat and completions); response.completed, .incomplete or .failed
+// (responses). A stream that ends without one was cut. Official SDKs accept such a stream as a
+// whole answer, so whoever relays it must tell them. Pure.
+#pragma once
+
+#include "base/buf.h"
+#include "codec/json.h"
+
+enum { OPENAI_MODELS_MAX = 4 };
+
+// What a request's body says that concerns a gateway.
+struct openai_request {
+    str models[OPENAI_MODELS_MAX]; // each value of a top-level "model", with its quotes
+    size_t model_count;            // a key may stand there twice; servers take the last
+    bool is_stream;
+};
+
+// ERR_SYNTAX: not one JSON object; `*error_at` says where. ERR_TYPE: the model is no string, or
+// "stream" no boolean. ERR_LIMIT: nested too deeply, or too many models.
+err openai_scan_request(str body, struct openai_request *out, size_t *error_at);
+
+// The events of a stream, as they pass.
+enum openai_stream_kind { OPENAI_STREAM_CHAT, OPENAI_STREAM_RESPONSES };
+
+struct openai_usage {
+    uint64_t input_tokens;
+    uint64_t output_tokens;
+    bool is_known;
+};
+
+struct openai_stream {
+    enum openai_stream_kind kind;
+    uint64_t choices_seen; // a bit a choice index
+    uint64_t choices_finished;
+    bool is_done;      // "[DONE]" came
+    bool is_finished;  // a finish came
+    bool has_failed;   // an in-band error came: the upstream has told the client itself
+    bool has_content;  // anything came that a client would show
+    uint64_t sequence; // of the last event of a responses stream
+    struct openai_usage usage;
+};
+
+// Takes the data of one event into account. ERR_SYNTAX: it is neither JSON nor "[DONE]".
+err openai_stream_event(struct openai_stream *s, str data);
+
+// Whether the stream may end here.
+bool openai_stream_is_complete(const struct openai_stream *s);
+
+// The token counts of an answer that came whole; unknown where it has none.
+struct openai_usage openai_answer_usage(str body);
+
+struct openai_error {
+    str message;
+    str type; // "invalid_request_error", "server_error", ...
+    str code;
+    str param; // empty: null
+};
+
+// Appends {"error":{...}}: the body of an error answer.
+err openai_write_error(struct buf *out, const struct openai_error *e);
+// Appends the event that ends a failed stream, in the form that the official SDKs throw on.
+err openai_write_stream_error(struct buf *out, const struct openai_stream *s,
+                              const struct openai_error *e);
+
+// The error type that goes with a status.
+str openai_error_type(unsigned status);
