@@ -1,9 +1,10 @@
 // json_write: JSON text into a buf.
 //
 // Commas and colons come by themselves; the caller opens and closes what it nests (at most
-// JSON_WRITE_DEPTH_MAX deep) and writes a key before each value of an object. The first failure,
-// a full buf, is kept in `error`; calls after it do nothing, so that callers check once at the
-// end. Invalid UTF-8 in strings becomes U+FFFD: the output is always valid JSON.
+// JSON_WRITE_DEPTH_MAX deep) and writes a key before each value of an object; doing otherwise is a
+// bug and aborts. The first failure, a full buf, is kept in `error`; calls after it do nothing, so
+// that callers check once at the end, and what was written until then is worthless. Invalid UTF-8
+// in strings becomes U+FFFD: the output is always valid JSON. One writer writes one text.
 #pragma once
 
 #include "base/buf.h"
@@ -15,6 +16,7 @@ struct json_writer {
     err error;
     uint32_t depth;
     uint32_t has_member; // a bit a level
+    uint32_t in_object;  // a bit a level: object, else array
     bool is_after_key;
 };
 
@@ -29,12 +31,12 @@ void json_write_key(struct json_writer *w, str key);
 void json_write_str(struct json_writer *w, str value);
 void json_write_u64(struct json_writer *w, uint64_t value);
 void json_write_i64(struct json_writer *w, int64_t value);
-// The shortest text that reads back as `value`; null where it is not finite.
+// As few digits as read back as `value`; null where it is not finite.
 void json_write_double(struct json_writer *w, double value);
 void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);
-// `text` is JSON already and goes in as it is.
+// `text` is one JSON value already and goes in as it is.
 void json_write_raw(struct json_writer *w, str text);
 
-// Appends `value` as a JSON string, quotes included.
+// Appends `value` as a JSON string, quotes included. ERR_LIMIT may leave a part of it behind.
 err json_write_quoted(struct buf *out, str value);
