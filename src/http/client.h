@@ -12,7 +12,6 @@ struct client_limits {
     size_t head_bytes_max;
     uint32_t idle_conns_max; // an origin
     msec idle_ms;
-    msec connect_ms;
 };
 
 struct client_counts {

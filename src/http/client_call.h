@@ -43,6 +43,7 @@ struct client_request {
     // May be sent again on another connection where a kept one turns out to have been closed
     // before a byte of the answer came (RFC 9112 section 9.3.1). Only for CLIENT_BODY_WHOLE.
     bool is_repeatable;
+    msec connect_ms; // for a new connection, TLS included
 };
 
 struct client_call {

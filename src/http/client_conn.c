@@ -192,7 +192,7 @@ void client_conn_acquire(struct client_call *call, bool must_be_fresh)
     list_push_back(&o->conns, &c->link);
     list_init(&c->idle_link);
     dial_start(&c->dial, client->dialer, client->loop, &o->target,
-               client->loop->now + client->limits.connect_ms, on_dialed);
+               client->loop->now + call->request.connect_ms, on_dialed);
 }
 
 void client_conn_release(struct client_conn *c, bool is_reusable)

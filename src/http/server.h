@@ -27,7 +27,7 @@ struct server_limits {
 enum { SERVER_FIELDS_MAX = 256 };
 
 struct server_handler {
-    // A head has arrived. Must set call->events, and may answer at once.
+    // A head has arrived. Must set call->user, or answer at once.
     void (*call)(struct server *s, struct server_call *call);
     // Appends the body of an answer that the server makes by itself and returns its content type.
     str (*describe)(struct server *s, unsigned status, const char *what, struct buf *out);

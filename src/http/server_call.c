@@ -216,7 +216,7 @@ void server_call_write(struct server_call *call, const struct iovec *body, int c
 
 void server_call_abort(struct server_call *call)
 {
-    call->events = NULL;
+    call->user = NULL;
     server_conn_close(call->conn, STREAM_ABORT, ERR_CANCELED);
 }
 

@@ -1,9 +1,10 @@
 // server_call: one request and its answer, from the handler's side.
 //
-// The handler gets it when the head is complete, sets `events` and pulls the body; it answers with
+// The handler gets it when the head is complete, sets `user` and pulls the body; it answers with
 // one server_call_respond() and any number of server_call_write(), the last of which ends the
-// call. After the last write, an abort, or `gone`, the call no longer exists for the handler.
-// What lives as long as the call comes from its arena. Belongs to its server's loop.
+// call: nothing is called any more, and its memory goes when the callback returns to the loop.
+// After an abort, or `gone`, it goes at once. What lives as long as the call comes from its arena.
+// Belongs to its server's loop.
 #pragma once
 
 #include "base/arena.h"
@@ -12,19 +13,26 @@
 
 #include <sys/uio.h>
 
+struct server_call_user;
+
 struct server_call_events {
     // After server_call_next() said ERR_AGAIN: there may be more of the body.
-    void (*body)(struct server_call *call);
+    void (*body)(struct server_call_user *user);
     // After a write left the call congested: everything has gone out.
-    void (*drained)(struct server_call *call);
+    void (*drained)(struct server_call_user *user);
     // The client has gone, or was too slow: the call is over.
-    void (*gone)(struct server_call *call, err why);
+    void (*gone)(struct server_call_user *user, err why);
+};
+
+// Embedded in the handler's own struct for a call.
+struct server_call_user {
+    const struct server_call_events *events;
 };
 
 struct server_call {
     struct arena arena;
     struct h1_head head; // in the arena
-    const struct server_call_events *events;
+    struct server_call_user *user; // NULL once over
     struct server_conn *conn;
     struct h1_body body;
     usec started_us;         // when the head was complete

@@ -128,9 +128,9 @@ void server_conn_close(struct server_conn *c, enum stream_end how, err why)
     struct server_call *call = c->call;
 
     if (call) {
-        const struct server_call_events *events = call->events;
-        call->events = NULL;
-        if (events) events->gone(call, why);
+        struct server_call_user *user = call->user;
+        call->user = NULL;
+        if (user) user->events->gone(user, why);
         free_call(c);
     }
     loop_alarm_stop(s->loop, &c->timer);
@@ -149,7 +149,7 @@ void server_conn_close(struct server_conn *c, enum stream_end how, err why)
 void server_conn_end_call(struct server_conn *c)
 {
     if (!c->call->body.is_done) c->is_persistent = false;
-    free_call(c);
+    c->call->user = NULL; // the handler may look at the call until it returns
     steps_move(conn_steps, &c->step, SERVER_CONN_FLUSH);
     server_conn_wake(c);
 }
@@ -252,7 +252,7 @@ static bool tick_call(struct server_conn *c)
             return false;
         }
         if (buf_len(&c->wire.out) != before) server_conn_watch_call(c);
-        if (!wire_is_congested(&c->wire) && before) c->call->events->drained(c->call);
+        if (!wire_is_congested(&c->wire) && before) c->call->user->events->drained(c->call->user);
         if (!c->server || c->step != SERVER_CONN_CALL) return c->server != NULL;
     }
     // Its last byte sent, a client either waits or has gone, and nothing tells which; a model that
@@ -262,13 +262,14 @@ static bool tick_call(struct server_conn *c)
         return false;
     }
     if (!c->call->body.is_done && (s->is_readable || c->wire.pending.len))
-        c->call->events->body(c->call);
+        c->call->user->events->body(c->call->user);
     if (!c->server) return false;
     return c->step != SERVER_CONN_CALL;
 }
 
 static bool tick_flush(struct server_conn *c)
 {
+    free_call(c);
     if (wire_flush(&c->wire)) {
         server_conn_close(c, STREAM_ABORT, ERR_CLOSED);
         return false;

@@ -24,7 +24,7 @@ struct server_conn {
     struct stream_user user;
     struct wire wire;
     struct server *server;
-    struct server_call *call; // in CALL
+    struct server_call *call; // in CALL, and until FLUSH begins
     struct link link;         // in server->conns
     struct task tick;
     struct timer timer; // what it means depends on the step

@@ -240,6 +240,11 @@ void loop_forget(struct task *t)
     t->run = NULL;
 }
 
+usec loop_clock(const struct loop *l)
+{
+    return l->is_virtual ? l->now_us : clock_monotonic();
+}
+
 void loop_alarm(struct loop *l, struct timer *t, msec wait, timer_fn *fire)
 {
     timer_wheel_arm(&l->timers, t, l->now + wait, fire);

@@ -89,6 +89,9 @@ void loop_post(struct loop *l, struct message *m, message_fn *run);
 void loop_later(struct loop *l, struct task *t, task_fn *run);
 void loop_forget(struct task *t);
 
+// The time right now, where the turn's time is too coarse: to measure work within a turn.
+usec loop_clock(const struct loop *l);
+
 // Alarms; see timer.h. The wait counts from the loop's current time.
 void loop_alarm(struct loop *l, struct timer *t, msec wait, timer_fn *fire);
 void loop_alarm_at(struct loop *l, struct timer *t, msec due, timer_fn *fire);

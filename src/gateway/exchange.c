@@ -1,0 +1,452 @@
+#include "gateway/exchange.h"
+
+#include "base/number.h"
+#include "base/steps.h"
+#include "gateway/access_log.h"
+#include "gateway/exchange_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const struct step exchange_steps[] = {
+    [EXCHANGE_RECEIVE] = {"receive", STEP_BIT(EXCHANGE_AWAIT) | STEP_BIT(EXCHANGE_ENDED)},
+    [EXCHANGE_AWAIT] = {"await", STEP_BIT(EXCHANGE_RELAY) | STEP_BIT(EXCHANGE_ENDED)},
+    [EXCHANGE_RELAY] = {"relay", STEP_BIT(EXCHANGE_ENDED)},
+    [EXCHANGE_ENDED] = {"ended", 0},
+};
+
+static struct exchange *of_user(struct server_call_user *user)
+{
+    return container_of(user, struct exchange, user);
+}
+
+static struct exchange *of_up(struct client_call *up)
+{
+    return container_of(up, struct exchange, up);
+}
+
+static void count_answer(struct metrics *m, unsigned status)
+{
+    switch (status / 100) {
+    case 2: metrics_add(&m->answers_2xx, 1); break;
+    case 3: metrics_add(&m->answers_3xx, 1); break;
+    case 4: metrics_add(&m->answers_4xx, 1); break;
+    case 5: metrics_add(&m->answers_5xx, 1); break;
+    default: break;
+    }
+}
+
+static void count(const struct exchange *x)
+{
+    struct gateway *g = x->gateway;
+    struct metrics *m = &g->metrics;
+    const struct openai_usage *usage = &x->usage;
+
+    count_answer(m, x->call->status);
+    if (x->is_client_gone) metrics_add(&m->clients_gone, 1);
+    metrics_add(&m->received_bytes, x->call->received_bytes);
+    metrics_add(&m->sent_bytes, x->call->sent_bytes);
+    if (usage->is_known) {
+        metrics_add(&m->input_tokens, usage->input_tokens);
+        metrics_add(&m->output_tokens, usage->output_tokens);
+    }
+    metrics_observe(&m->duration, g->loop->now_us - x->call->started_us);
+    if (!x->first_us) return;
+    metrics_observe(&m->first_token, x->first_us - x->call->started_us);
+    metrics_observe(&m->own, x->own_us);
+}
+
+void exchange_end(struct exchange *x)
+{
+    struct gateway *g = x->gateway;
+
+    steps_move(exchange_steps, &x->step, EXCHANGE_ENDED);
+    if (x->mode == EXCHANGE_EVENTS && !x->usage.is_known) x->usage = x->relay.stream.usage;
+    count(x);
+    access_log_write(x);
+    client_call_cancel(&x->up);
+    loop_alarm_stop(g->loop, &x->timer);
+    list_remove(&x->link);
+    buf_done(&x->body);
+    buf_done(&x->head);
+    buf_done(&x->answer);
+    relay_done(&x->relay);
+    gateway_view_give(g, x->view);
+    pool_give(&g->exchange_pool, x);
+}
+
+// --- Time ---
+
+// What the upstream is waited for: a first piece of a stream, or the next one. The length of an
+// answer that comes whole is only bounded by the total.
+static msec progress_due(const struct exchange *x)
+{
+    if (x->step == EXCHANGE_RECEIVE || server_call_is_congested(x->call)) return INT64_MAX;
+    if (x->first_us) return x->progress_at + x->timeouts->between_tokens_ms;
+    if (!x->request.is_stream) return INT64_MAX;
+    return x->progress_at + x->timeouts->first_token_ms;
+}
+
+static msec comment_due(const struct exchange *x)
+{
+    msec every = x->view->settings->limits.keepalive_comment_ms;
+
+    if (!every || !x->first_us || x->mode != EXCHANGE_EVENTS) return INT64_MAX;
+    return x->wrote_at + every;
+}
+
+static void on_timer(struct timer *t)
+{
+    struct exchange *x = container_of(t, struct exchange, timer);
+    msec now = x->gateway->loop->now;
+
+    if (now >= x->total_due || now >= progress_due(x)) {
+        x->failure = now >= x->total_due ? STR("total timeout")
+                     : x->first_us       ? STR("stalled between tokens")
+                                         : STR("no first token in time");
+        metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
+        client_call_cancel(&x->up);
+        exchange_relay_cut(x, ERR_TIMEOUT);
+        return;
+    }
+    if (now >= comment_due(x)) exchange_relay_comment(x);
+    exchange_watch(x);
+}
+
+void exchange_watch(struct exchange *x)
+{
+    msec due = x->total_due;
+
+    if (progress_due(x) < due) due = progress_due(x);
+    if (comment_due(x) < due) due = comment_due(x);
+    // One that is armed for an earlier time looks again when it fires; moving it with every event
+    // would cost more.
+    if (x->timer.is_armed && x->timer.due <= due) return;
+    loop_alarm_at(x->gateway->loop, &x->timer, due, on_timer);
+}
+
+// --- The upstream ---
+
+static void on_head(struct client_call *up)
+{
+    struct exchange *x = of_up(up);
+
+    x->progress_at = x->gateway->loop->now;
+    steps_move(exchange_steps, &x->step, EXCHANGE_RELAY);
+    exchange_relay_head(x);
+}
+
+static void on_answer_body(struct client_call *up)
+{
+    exchange_relay_pull(of_up(up));
+}
+
+// Passes the request's body on as it comes.
+static void pump(struct exchange *x)
+{
+    uint64_t max = x->view->settings->limits.upload_bytes;
+    str piece;
+    err e = OK;
+
+    while (!client_call_is_congested(&x->up) && !x->up.is_request_done) {
+        e = server_call_next(x->call, &piece);
+        if (e == ERR_AGAIN || e == ERR_CLOSED) return; // `gone` follows the latter
+        if (!e && x->call->received_bytes > max) e = ERR_LIMIT;
+        if (e && e != ERR_EOF) {
+            client_call_cancel(&x->up);
+            exchange_relay_cut(x, e);
+            return;
+        }
+        client_call_send(&x->up, e ? STR("") : piece, e || server_call_body_is_done(x->call));
+    }
+}
+
+static void on_request_drained(struct client_call *up)
+{
+    pump(of_up(up));
+}
+
+static void on_failed(struct client_call *up, err why)
+{
+    struct exchange *x = of_up(up);
+
+    metrics_add(&x->gateway->metrics.upstream_failures, 1);
+    exchange_relay_cut(x, why);
+}
+
+static const struct client_call_events up_events = {
+    .head = on_head,
+    .body = on_answer_body,
+    .drained = on_request_drained,
+    .failed = on_failed,
+};
+
+static enum client_body framing_of(const struct exchange *x)
+{
+    if (x->route.kind != ROUTE_PASS || x->call->head.framing == H1_NO_BODY)
+        return CLIENT_BODY_WHOLE;
+    return x->call->head.framing == H1_LENGTH ? CLIENT_BODY_LENGTH : CLIENT_BODY_CHUNKED;
+}
+
+static void send(struct exchange *x)
+{
+    struct gateway *g = x->gateway;
+
+    x->up = (struct client_call){
+        .events = &up_events, .origin = &x->origin->origin, .arena = &x->call->arena};
+    x->up.request.framing = framing_of(x);
+    if (exchange_request_head(x)) {
+        exchange_answer_error(x, &(struct exchange_error){431, STR("request_headers_too_large"),
+                                                          STR("the request's headers are too large "
+                                                              "to be passed on")});
+        return;
+    }
+    exchange_request_body(x);
+    x->up.request.head = buf_view(&x->head);
+    x->up.request.body = x->pieces;
+    x->up.request.body_count = x->piece_count;
+    x->up.request.is_head_request = str_eq(x->call->head.method, STR("HEAD"));
+    x->up.request.is_repeatable = x->up.request.framing == CLIENT_BODY_WHOLE;
+    x->up.request.connect_ms = x->timeouts->connect_ms;
+    x->attempts = 1;
+    steps_move(exchange_steps, &x->step, EXCHANGE_AWAIT);
+    x->total_due = g->loop->now + x->timeouts->total_ms;
+    x->progress_at = g->loop->now;
+    client_call_start(&x->up);
+    x->sent_us = loop_clock(g->loop);
+    exchange_watch(x);
+}
+
+// --- Routing ---
+
+static const struct settings_target *choose_target(struct exchange *x,
+                                                   const struct settings_model *m)
+{
+    uint64_t total = 0;
+
+    if (m->target_count == 1) return &m->targets[0];
+    for (size_t i = 0; i < m->target_count; i++) {
+        total += m->targets[i].weight;
+    }
+    uint64_t at = random_below(&x->gateway->random, total);
+    size_t i = 0;
+    while (at >= m->targets[i].weight) {
+        at -= m->targets[i++].weight;
+    }
+    return &m->targets[i];
+}
+
+static void send_to(struct exchange *x, const struct settings_model *m)
+{
+    const struct settings_target *t = choose_target(x, m);
+
+    x->origin = &x->view->origins[t->provider];
+    x->timeouts = &m->timeouts;
+    x->upstream_model = t->model.len ? t->model : x->model;
+    send(x);
+}
+
+static void refuse_model(struct exchange *x)
+{
+    str message = arena_format(&x->call->arena,
+                               "The model '%.*s' does not exist or you do not have access to it.",
+                               x->model.len > 200 ? 200 : (int)x->model.len, x->model.ptr);
+
+    exchange_answer_error(x, &(struct exchange_error){404, STR("model_not_found"), message});
+}
+
+// By the model that the request's body names.
+static void route_by_body(struct exchange *x)
+{
+    const struct settings_model *m = NULL;
+    size_t at = 0;
+    err e = openai_scan_request(buf_view(&x->body), &x->request, &at);
+
+    if (e == ERR_SYNTAX) {
+        str message = arena_format(&x->call->arena,
+                                   "The body of your request is not valid JSON: byte %zu.", at);
+        exchange_answer_error(x, &(struct exchange_error){400, STR("invalid_json"), message});
+        return;
+    }
+    if (e || !x->request.model_count) {
+        str message = e == ERR_TYPE    ? STR("'model' must be a string and 'stream' a boolean.")
+                      : e == ERR_LIMIT ? STR("The body of your request is nested too deeply, or "
+                                             "names its model too often.")
+                                       : STR("You must provide a model parameter.");
+        exchange_answer_error(x, &(struct exchange_error){400, STR("invalid_request"), message});
+        return;
+    }
+    str quoted = x->request.models[x->request.model_count - 1];
+    x->model = json_decode(str_sub(quoted, 1, quoted.len - 2), &x->call->arena);
+    m = settings_find_model(x->view->settings, x->model);
+    if (m) {
+        send_to(x, m);
+    } else {
+        refuse_model(x);
+    }
+}
+
+// Requests that name no model go where "*" goes, else to the first model's first provider.
+static void route_by_default(struct exchange *x)
+{
+    const struct settings *s = x->view->settings;
+    const struct settings_model *m = settings_find_model(s, STR("*"));
+
+    if (!m && s->model_count) m = &s->models[0];
+    if (m) {
+        send_to(x, m);
+        return;
+    }
+    exchange_answer_error(x, &(struct exchange_error){404, STR("no_provider"),
+                                                      STR("No provider is configured.")});
+}
+
+// --- The client ---
+
+static void receive(struct exchange *x)
+{
+    const struct h1_head *head = &x->call->head;
+    size_t want = head->framing == H1_LENGTH ? (size_t)head->content_length : LOOP_SCRATCH_BYTES;
+    err e = OK;
+
+    while (!e) {
+        char *room = NULL;
+        size_t len = 0;
+        size_t size = head->framing == H1_LENGTH ? want - buf_len(&x->body) : want;
+        e = size ? buf_reserve(&x->body, size, &room) : ERR_EOF;
+        if (!e) e = server_call_read(x->call, room, size, &len);
+        if (!e) buf_grew(&x->body, len);
+    }
+    if (e == ERR_AGAIN || e == ERR_CLOSED) return; // `gone` follows the latter
+    if (e == ERR_EOF) {
+        route_by_body(x);
+    } else if (e == ERR_LIMIT) {
+        exchange_answer_error(x, &(struct exchange_error){413, STR("request_too_large"),
+                                                          STR("The request's body is too large.")});
+    } else {
+        exchange_answer_error(x, &(struct exchange_error){400, STR("bad_framing"),
+                                                          STR("The request's body is malformed.")});
+    }
+}
+
+static void on_request_body(struct server_call_user *user)
+{
+    struct exchange *x = of_user(user);
+
+    if (x->step == EXCHANGE_RECEIVE) {
+        receive(x);
+    } else if (!x->up.is_request_done && x->up.conn) {
+        pump(x);
+    }
+}
+
+static void on_answer_drained(struct server_call_user *user)
+{
+    struct exchange *x = of_user(user);
+
+    x->progress_at = x->gateway->loop->now; // the upstream was not being read
+    if (x->step == EXCHANGE_RELAY) exchange_relay_pull(x);
+}
+
+static void on_gone(struct server_call_user *user, err why)
+{
+    struct exchange *x = of_user(user);
+
+    x->is_client_gone = true;
+    x->failure = why == ERR_TIMEOUT ? STR("client too slow") : STR("client gone");
+    exchange_end(x);
+}
+
+static const struct server_call_events call_events = {
+    .body = on_request_body,
+    .drained = on_answer_drained,
+    .gone = on_gone,
+};
+
+// The client's own id if it is presentable, else one of ours.
+static str choose_id(struct exchange *x)
+{
+    const struct h1_field *given = h1_field_find(&x->call->head, STR("x-request-id"));
+    char *text = NULL;
+    uint64_t bits = 0;
+
+    if (given && given->value.len && given->value.len <= EXCHANGE_ID_MAX &&
+        h1_is_token(given->value))
+        return given->value;
+    text = arena_alloc_raw(&x->call->arena, 28);
+    memcpy(text, "req_", 4);
+    for (size_t i = 4; i < 28; i++) {
+        if ((i & 15) == 4) bits = random_u64(&x->gateway->random);
+        text[i] = "0123456789abcdef"[bits & 15];
+        bits >>= 4;
+    }
+    return (str){.ptr = text, .len = 28};
+}
+
+static void count_route(struct metrics *m, enum route_kind kind)
+{
+    switch (kind) {
+    case ROUTE_CHAT: metrics_add(&m->requests_chat, 1); break;
+    case ROUTE_RESPONSES: metrics_add(&m->requests_responses, 1); break;
+    case ROUTE_JSON: metrics_add(&m->requests_json, 1); break;
+    case ROUTE_PASS: metrics_add(&m->requests_pass, 1); break;
+    case ROUTE_MODELS:
+    case ROUTE_MODEL: metrics_add(&m->requests_models, 1); break;
+    case ROUTE_UNKNOWN:
+    case ROUTE_KINDS: metrics_add(&m->requests_unknown, 1); break;
+    }
+}
+
+static void dispatch(struct exchange *x)
+{
+    switch (x->route.kind) {
+    case ROUTE_CHAT:
+    case ROUTE_RESPONSES:
+    case ROUTE_JSON: receive(x); break;
+    case ROUTE_MODELS:
+    case ROUTE_MODEL:
+        if (!exchange_answer_models(x)) route_by_default(x);
+        break;
+    case ROUTE_PASS: route_by_default(x); break;
+    case ROUTE_UNKNOWN:
+    case ROUTE_KINDS:
+        exchange_answer_error(
+            x, &(struct exchange_error){404, STR("unknown_url"), STR("Unknown request URL.")});
+        break;
+    }
+}
+
+void exchange_start(struct gateway *g, struct server_call *call)
+{
+    struct exchange *x = pool_take(&g->exchange_pool);
+    const struct settings_limits *limits = NULL;
+
+    x->gateway = g;
+    x->view = gateway_view_take(g);
+    limits = &x->view->settings->limits;
+    x->call = call;
+    x->user.events = &call_events;
+    call->user = &x->user;
+    list_push_back(&g->exchanges, &x->link);
+    x->step = EXCHANGE_RECEIVE;
+    x->total_due = INT64_MAX;
+    x->mode = EXCHANGE_PLAIN;
+    x->route = route_match(call->head.method, call->head.target);
+    x->id = choose_id(x);
+    buf_init(&x->body, limits->body_bytes);
+    buf_init(&x->head, limits->head_bytes + 8192);
+    buf_init(&x->answer, EXCHANGE_GATHER_MAX);
+    count_route(&g->metrics, x->route.kind);
+    if (g->server.counts.calls_open > limits->streams) {
+        exchange_answer_error(x, &(struct exchange_error){503, STR("overloaded"),
+                                                          STR("Too many requests in flight.")});
+        return;
+    }
+    dispatch(x);
+}
+
+void exchange_stop(struct exchange *x, err why)
+{
+    client_call_cancel(&x->up);
+    exchange_relay_cut(x, why);
+}

@@ -1,0 +1,208 @@
+#include "gateway/exchange_private.h"
+
+#include "codec/json_write.h"
+
+#include <string.h>
+
+// Fields of an upstream's answer that mean something only between it and us.
+static bool is_dropped(const struct h1_field *f)
+{
+    static const str dropped[] = {
+        STR_INIT("content-length"), STR_INIT("set-cookie"), STR_INIT("alt-svc"),
+        STR_INIT("strict-transport-security"), STR_INIT("server-timing"), STR_INIT("x-accel-buffering"),
+    };
+
+    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+        if (str_eq_nocase(f->name, dropped[i])) return true;
+    }
+    return str_starts(f->name, STR("x-sluice-"));
+}
+
+static bool is_event_stream(const struct exchange *x)
+{
+    return x->mode == EXCHANGE_EVENTS;
+}
+
+static err put_own(struct exchange *x, struct buf *out)
+{
+    TRY(buf_append(out, STR("x-request-id: ")));
+    TRY(buf_append(out, x->id));
+    if (x->origin) {
+        TRY(buf_append(out, STR("\r\nx-sluice-provider: ")));
+        TRY(buf_append(out, x->origin->provider->name));
+        TRY(buf_append(out, STR("\r\nx-sluice-attempts: ")));
+        TRY(buf_append_u64(out, x->attempts));
+    }
+    // A name that came from the client may hold what a field must not.
+    if (x->origin && x->upstream_model.len && h1_is_field_value(x->upstream_model)) {
+        TRY(buf_append(out, STR("\r\nx-sluice-model: ")));
+        TRY(buf_append(out, x->upstream_model));
+    }
+    return buf_append(out, STR("\r\n"));
+}
+
+static err put_timing(struct exchange *x, struct buf *out)
+{
+    usec now = loop_clock(x->gateway->loop);
+    usec whole = now - x->call->started_us;
+    usec upstream = x->gateway->loop->now_us - x->sent_us;
+
+    if (upstream < 0) upstream = 0;
+    x->own_us = whole > upstream ? whole - upstream : 0;
+    return buf_append_format(out, "server-timing: upstream;dur=%ld.%03ld, own;dur=%ld.%03ld\r\n",
+                             upstream / 1000, upstream % 1000, x->own_us / 1000, x->own_us % 1000);
+}
+
+static err put_upstream(struct exchange *x, struct buf *out)
+{
+    const struct h1_head *head = &x->up.head;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct h1_field *f = &head->fields[i];
+        if (h1_field_is_hop_by_hop(head, f) || is_dropped(f)) continue;
+        // Two ids would be one too many; the upstream's helps when its operator is asked.
+        TRY(buf_append(out, str_eq_nocase(f->name, STR("x-request-id"))
+                                ? STR("x-sluice-upstream-request-id")
+                                : f->name));
+        TRY(buf_append(out, STR(": ")));
+        TRY(buf_append(out, f->value));
+        TRY(buf_append(out, STR("\r\n")));
+    }
+    if (is_event_stream(x)) TRY(buf_append(out, STR("x-accel-buffering: no\r\n")));
+    return put_timing(x, out);
+}
+
+str exchange_answer_fields(struct exchange *x)
+{
+    struct buf *out = &x->head; // the request has gone; its room serves again
+
+    buf_clear(out);
+    // The upstream's head was bounded when it was read, so this fits or the answer is left bare.
+    if (put_upstream(x, out)) buf_clear(out);
+    (void)put_own(x, out); // as above
+    return buf_view(out);
+}
+
+void exchange_answer_json(struct exchange *x, unsigned status, str body)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)body.ptr, .iov_len = body.len};
+    struct server_answer answer = {.status = status, .has_length = true, .length = body.len};
+
+    buf_clear(&x->head);
+    // All of it is short, but for ids and names that were bounded before.
+    (void)put_own(x, &x->head);
+    (void)buf_append(&x->head, STR("content-type: application/json\r\n"));
+    if (status == 503) (void)buf_append(&x->head, STR("retry-after: 1\r\n"));
+    answer.fields = buf_view(&x->head);
+    server_call_respond(x->call, &answer, &iov, 1, true);
+    exchange_end(x);
+}
+
+void exchange_answer_error(struct exchange *x, const struct exchange_error *e)
+{
+    struct openai_error error = {
+        .message = e->message, .type = openai_error_type(e->status), .code = e->code};
+    struct buf body;
+
+    if (!x->failure.len) x->failure = e->code;
+    buf_init(&body, 16 * 1024);
+    // Messages are clipped long before.
+    (void)openai_write_error(&body, &error);
+    exchange_answer_json(x, e->status, buf_view(&body));
+    buf_done(&body);
+}
+
+struct exchange_error exchange_error_of(const struct exchange *x, err why)
+{
+    bool has_answered = x->up.has_head;
+
+    switch (why) {
+    case ERR_TIMEOUT:
+        return (struct exchange_error){504, STR("upstream_timeout"),
+                                       STR("The upstream did not answer in time.")};
+    case ERR_RESOLVE:
+    case ERR_REFUSED:
+    case ERR_UNREACHABLE:
+        return (struct exchange_error){502, STR("upstream_unreachable"),
+                                       STR("The upstream could not be reached.")};
+    case ERR_TLS:
+    case ERR_CERTIFICATE:
+        return (struct exchange_error){502, STR("upstream_tls"),
+                                       STR("No trusted TLS connection to the upstream.")};
+    case ERR_CANCELED:
+        return (struct exchange_error){503, STR("shutting_down"),
+                                       STR("The gateway is shutting down.")};
+    case ERR_SYNTAX:
+    case ERR_LIMIT:
+    case ERR_UNSUPPORTED:
+        return (struct exchange_error){502, STR("upstream_malformed"),
+                                       STR("The upstream's answer is malformed.")};
+    default:
+        return (struct exchange_error){
+            502, has_answered ? STR("upstream_cut") : STR("upstream_closed"),
+            has_answered ? STR("The upstream ended its answer before it was complete.")
+                         : STR("The upstream closed the connection without an answer.")};
+    }
+}
+
+static void write_model(struct json_writer *w, const struct settings *s,
+                        const struct settings_model *m)
+{
+    json_write_object(w);
+    json_write_key(w, STR("id"));
+    json_write_str(w, m->name);
+    json_write_key(w, STR("object"));
+    json_write_str(w, STR("model"));
+    json_write_key(w, STR("created"));
+    json_write_u64(w, 0);
+    json_write_key(w, STR("owned_by"));
+    json_write_str(w, s->providers[m->targets[0].provider].name);
+    json_write_object_end(w);
+}
+
+static bool is_named(const struct settings_model *m)
+{
+    return !str_eq(m->name, STR("*"));
+}
+
+static void write_models(struct json_writer *w, const struct settings *s)
+{
+    json_write_object(w);
+    json_write_key(w, STR("object"));
+    json_write_str(w, STR("list"));
+    json_write_key(w, STR("data"));
+    json_write_array(w);
+    for (size_t i = 0; i < s->model_count; i++) {
+        if (is_named(&s->models[i])) write_model(w, s, &s->models[i]);
+    }
+    json_write_array_end(w);
+    json_write_object_end(w);
+}
+
+bool exchange_answer_models(struct exchange *x)
+{
+    const struct settings *s = x->view->settings;
+    const struct settings_model *m = NULL;
+    struct json_writer w;
+
+    buf_init(&x->answer, 1024 * 1024);
+    json_writer_init(&w, &x->answer);
+    if (x->route.kind == ROUTE_MODELS) {
+        // With nothing but "*" the upstream knows best what there is.
+        if (s->model_count == 1 && !is_named(&s->models[0])) return false;
+        write_models(&w, s);
+    } else {
+        x->model = x->route.model;
+        m = settings_find_model(s, x->model);
+        if (m && !is_named(m)) return false;
+        if (m) write_model(&w, s, m);
+    }
+    if (x->route.kind == ROUTE_MODEL && !m) {
+        exchange_answer_error(
+            x, &(struct exchange_error){404, STR("model_not_found"),
+                                        STR("The requested model does not exist.")});
+    } else {
+        exchange_answer_json(x, 200, buf_view(&x->answer));
+    }
+    return true;
+}

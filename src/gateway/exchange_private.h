@@ -1,0 +1,43 @@
+// exchange_private: what the files of the exchange share.
+#pragma once
+
+#include "gateway/exchange.h"
+
+// exchange_request.c: makes the upstream's request of the client's.
+// The head; `rest` is the path behind the provider's base URL.
+err exchange_request_head(struct exchange *x);
+// The body in pieces, with the upstream's name for the model in place of the client's.
+void exchange_request_body(struct exchange *x);
+
+// exchange_answer.c: makes the client's answer of the upstream's, or without one.
+struct exchange_error {
+    unsigned status;
+    str code;
+    str message;
+};
+
+// The fields of an upstream's answer as they go to the client, with our own.
+str exchange_answer_fields(struct exchange *x);
+// Answers with an error in the dialect; the exchange has ended.
+void exchange_answer_error(struct exchange *x, const struct exchange_error *e);
+// The error that stands for a failed upstream.
+struct exchange_error exchange_error_of(const struct exchange *x, err why);
+// Answers /v1/models and /v1/models/{id} from the settings. False where they are the upstream's.
+bool exchange_answer_models(struct exchange *x);
+// Answers with JSON of our own; the exchange has ended.
+void exchange_answer_json(struct exchange *x, unsigned status, str body);
+
+// exchange_relay.c: passes the answer on.
+void exchange_relay_head(struct exchange *x);
+// Takes what has come from the upstream, as long as the client takes it.
+void exchange_relay_pull(struct exchange *x);
+// The answer can't be completed: tells the client, as well as still can be.
+void exchange_relay_cut(struct exchange *x, err why);
+// A comment, to keep the connection warm while the upstream is silent.
+void exchange_relay_comment(struct exchange *x);
+
+// exchange.c
+// Everything has been answered, or nobody listens any more: counts, logs, frees.
+void exchange_end(struct exchange *x);
+// (Re)arms the timer for the nearest bound.
+void exchange_watch(struct exchange *x);

@@ -1,0 +1,226 @@
+// Design: every piece of the answer leaves in one write, together with the answer's head if it is
+// the first and with the end of the body if it is the last. The upstream is read again only when
+// the client has taken what it was given.
+#include "gateway/exchange_private.h"
+
+#include <assert.h>
+
+static struct iovec iov_of(str s)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
+}
+
+static bool has_type(const struct exchange *x, str type)
+{
+    const struct h1_field *f = h1_field_find(&x->up.head, STR("content-type"));
+
+    if (!f) return false;
+    str value = str_sub(f->value, 0, str_find_char(f->value, ';'));
+    return str_eq_nocase(str_trim(value), type);
+}
+
+static bool is_watched(enum route_kind kind)
+{
+    return kind == ROUTE_CHAT || kind == ROUTE_RESPONSES;
+}
+
+static enum exchange_mode mode_for(const struct exchange *x)
+{
+    if (!is_watched(x->route.kind)) return EXCHANGE_PLAIN;
+    if (has_type(x, STR("text/event-stream"))) return EXCHANGE_EVENTS;
+    if (x->up.body.framing == H1_LENGTH && x->up.body.left > EXCHANGE_GATHER_MAX)
+        return EXCHANGE_PLAIN;
+    return EXCHANGE_GATHER;
+}
+
+// Starts or goes on with the answer to the client.
+static void emit(struct exchange *x, const struct iovec *iov, int count, bool is_last)
+{
+    const struct h1_head *head = &x->up.head;
+    struct server_answer answer = {.status = head->status};
+
+    x->wrote_at = x->gateway->loop->now;
+    if (x->call->status) {
+        server_call_write(x->call, iov, count, is_last);
+        return;
+    }
+    answer.fields = exchange_answer_fields(x);
+    x->first_us = loop_clock(x->gateway->loop);
+    if (is_last) {
+        answer.has_length = true;
+        for (int i = 0; i < count; i++) {
+            answer.length += iov[i].iov_len;
+        }
+    } else if (head->framing == H1_LENGTH) {
+        answer.has_length = true;
+        answer.length = head->content_length;
+    }
+    server_call_respond(x->call, &answer, iov, count, is_last);
+    if (!is_last) exchange_watch(x);
+}
+
+// The upstream's connection goes back to its pool; the call has been answered in full.
+static void finish(struct exchange *x)
+{
+    str none;
+
+    // It is at its end already, which is what this tells the client's side of the upstream.
+    if (x->up.conn && client_call_next(&x->up, &none) == ERR_EOF) assert(!x->up.conn);
+    exchange_end(x);
+}
+
+static void end_with_error(struct exchange *x, str forward, err why)
+{
+    struct exchange_error e = exchange_error_of(x, why);
+    struct openai_error error = {.message = e.message, .type = STR("server_error"), .code = e.code};
+    struct buf text;
+
+    metrics_add(&x->gateway->metrics.streams_cut, 1);
+    if (!x->failure.len) x->failure = e.code;
+    buf_init(&text, 4096);
+    // Our own messages are short.
+    (void)openai_write_stream_error(&text, &x->relay.stream, &error);
+    emit(x, (struct iovec[]){iov_of(forward), iov_of(buf_view(&text))}, 2, true);
+    buf_done(&text);
+    exchange_end(x);
+}
+
+static void relay_events(struct exchange *x, str piece, bool is_last)
+{
+    str forward = STR("");
+    str tail = STR("");
+    err e = relay_take(&x->relay, piece, &forward);
+
+    if (e) {
+        client_call_cancel(&x->up);
+        end_with_error(x, forward, e);
+        return;
+    }
+    if (!is_last) {
+        if (forward.len || !x->call->status) {
+            struct iovec iov = iov_of(forward);
+            emit(x, &iov, 1, false);
+        }
+        return;
+    }
+    // What is held may move when the end is looked at.
+    struct iovec iov = iov_of(forward);
+    if (x->relay.ready) {
+        emit(x, &iov, 1, false);
+        forward = STR("");
+    }
+    e = relay_end(&x->relay, &tail);
+    if (e) {
+        client_call_cancel(&x->up);
+        end_with_error(x, forward, e);
+        return;
+    }
+    emit(x, (struct iovec[]){iov_of(forward), iov_of(tail)}, 2, true);
+    finish(x);
+}
+
+// An answer that promised a stream and is none would look like an empty one to an SDK.
+static bool is_refused(struct exchange *x)
+{
+    unsigned status = x->up.head.status;
+    bool is_json = has_type(x, STR("application/json"));
+
+    if (status >= 400) return !is_json;
+    return status < 300 && x->request.is_stream;
+}
+
+static void refuse_answer(struct exchange *x)
+{
+    unsigned status = x->up.head.status;
+    const struct h1_field *type = h1_field_find(&x->up.head, STR("content-type"));
+    str shown = type ? str_sub(type->value, 0, 100) : STR("no content type");
+    struct exchange_error e = {.status = status >= 400 ? status : 502,
+                               .code = STR("upstream_not_json")};
+
+    e.message = arena_format(&x->call->arena, "The upstream answered %u with %" STR_FMT ".", status,
+                             STR_ARG(shown));
+    client_call_cancel(&x->up);
+    exchange_answer_error(x, &e);
+}
+
+static void end_gathered(struct exchange *x, str last)
+{
+    str held = buf_view(&x->answer);
+
+    if (is_refused(x)) {
+        refuse_answer(x);
+        return;
+    }
+    if (x->up.head.status == 200)
+        x->usage = openai_answer_usage(held.len ? held : last); // of one piece as a rule
+    emit(x, (struct iovec[]){iov_of(held), iov_of(last)}, 2, true);
+    finish(x);
+}
+
+static void relay_gathered(struct exchange *x, str piece, bool is_last)
+{
+    if (is_last && !buf_len(&x->answer)) {
+        end_gathered(x, piece);
+        return;
+    }
+    if (!buf_append(&x->answer, piece)) {
+        if (is_last) end_gathered(x, STR(""));
+        return;
+    }
+    // Larger than what is kept: from here on it passes in pieces.
+    if (is_refused(x)) {
+        refuse_answer(x);
+        return;
+    }
+    x->mode = EXCHANGE_PLAIN;
+    emit(x, (struct iovec[]){iov_of(buf_view(&x->answer)), iov_of(piece)}, 2, is_last);
+    buf_done(&x->answer);
+    if (is_last) finish(x);
+}
+
+static void relay_plain(struct exchange *x, str piece, bool is_last)
+{
+    struct iovec iov = iov_of(piece);
+
+    emit(x, &iov, 1, is_last);
+    if (is_last) finish(x);
+}
+
+static void relay_piece(struct exchange *x, str piece, bool is_last)
+{
+    switch (x->mode) {
+    case EXCHANGE_EVENTS: relay_events(x, piece, is_last); break;
+    case EXCHANGE_GATHER: relay_gathered(x, piece, is_last); break;
+    case EXCHANGE_PLAIN: relay_plain(x, piece, is_last); break;
+    }
+}
+
+void exchange_relay_pull(struct exchange *x)
+{
+    struct client_call *up = &x->up;
+    str piece;
+
+    while (!server_call_is_congested(x->call)) {
+        err e = client_call_next(up, &piece);
+        if (e == ERR_AGAIN) return;
+        x->progress_at = x->gateway->loop->now;
+        if (e && e != ERR_EOF) {
+            exchange_relay_cut(x, e);
+            return;
+        }
+        bool is_last = e == ERR_EOF || up->body.is_done;
+        relay_piece(x, e ? STR("") : piece, is_last);
+        if (is_last || !up->conn) return;
+    }
+}
+
+void exchange_relay_head(struct exchange *x)
+{
+    buf_done(&x->body);
+    x->mode = mode_for(x);
+    if (x->mode == EXCHANGE_EVENTS)
+        relay_init(&x->relay,
+                   x->route.kind == ROUTE_CHAT ? OPENAI_STREAM_CHAT : OPENAI_STREAM_RESPONSES,
+                   (size_t)x->view->settings->limits.event_bytes);
+    exchange_relay_pull(x);
+}

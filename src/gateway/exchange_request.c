@@ -1,0 +1,114 @@
+// Design: the client's fields go on as they are, in their order, but for those that concern only
+// its own connection, what names this gateway instead of the upstream, and what would keep the
+// answer from being read.
+#include "gateway/exchange_private.h"
+
+static bool is_ours(const struct exchange *x, const struct h1_field *f)
+{
+    static const str dropped[] = {
+        STR_INIT("host"), STR_INIT("content-length"), STR_INIT("expect"), STR_INIT("x-request-id"),
+        STR_INIT("forwarded"), STR_INIT("x-forwarded-for"), STR_INIT("x-forwarded-host"),
+        STR_INIT("x-forwarded-proto"), STR_INIT("x-real-ip"),
+    };
+
+    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+        if (str_eq_nocase(f->name, dropped[i])) return true;
+    }
+    if (x->origin->has_credential && (str_eq_nocase(f->name, STR("authorization")) ||
+                                      str_eq_nocase(f->name, STR("x-api-key"))))
+        return true;
+    // A compressed answer could not be watched.
+    if (x->route.kind != ROUTE_PASS && str_eq_nocase(f->name, STR("accept-encoding"))) return true;
+    return str_starts(f->name, STR("x-sluice-"));
+}
+
+static err put_field(struct buf *out, str name, str value)
+{
+    TRY(buf_append(out, name));
+    TRY(buf_append(out, STR(": ")));
+    TRY(buf_append(out, value));
+    return buf_append(out, STR("\r\n"));
+}
+
+static size_t body_length(const struct exchange *x)
+{
+    size_t len = buf_len(&x->body);
+    str last = x->model;
+
+    if (str_eq(x->upstream_model, last)) return len;
+    for (size_t i = 0; i < x->request.model_count; i++) {
+        len = len - x->request.models[i].len + x->upstream_model.len + 2;
+    }
+    return len;
+}
+
+static err put_framing(struct exchange *x, struct buf *out)
+{
+    const struct h1_head *head = &x->call->head;
+
+    switch (x->up.request.framing) {
+    case CLIENT_BODY_CHUNKED: return buf_append(out, STR("transfer-encoding: chunked\r\n"));
+    case CLIENT_BODY_LENGTH:
+        TRY(buf_append(out, STR("content-length: ")));
+        TRY(buf_append_u64(out, head->content_length));
+        return buf_append(out, STR("\r\n"));
+    case CLIENT_BODY_WHOLE: break;
+    }
+    // A POST without a body still says so (RFC 9110 section 8.6).
+    if (x->route.kind == ROUTE_PASS && !str_eq(head->method, STR("POST"))) return OK;
+    if (x->route.kind == ROUTE_MODELS || x->route.kind == ROUTE_MODEL) return OK;
+    TRY(buf_append(out, STR("content-length: ")));
+    TRY(buf_append_u64(out, body_length(x)));
+    return buf_append(out, STR("\r\n"));
+}
+
+err exchange_request_head(struct exchange *x)
+{
+    const struct h1_head *head = &x->call->head;
+    struct buf *out = &x->head;
+    char *room = NULL;
+
+    // Once, for a usual head.
+    TRY(buf_reserve(out, 1024, &room));
+    TRY(buf_append(out, head->method));
+    TRY(buf_append(out, STR(" ")));
+    TRY(buf_append(out, x->origin->provider->url.path_prefix));
+    TRY(buf_append(out, x->route.rest));
+    TRY(buf_append(out, STR(" HTTP/1.1\r\n")));
+    TRY(buf_append(out, x->origin->head_fields));
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct h1_field *f = &head->fields[i];
+        if (h1_field_is_hop_by_hop(head, f) || is_ours(x, f)) continue;
+        TRY(put_field(out, f->name, f->value));
+    }
+    TRY(put_field(out, STR("x-request-id"), x->id));
+    TRY(put_framing(x, out));
+    return buf_append(out, STR("\r\n"));
+}
+
+static void add_piece(struct exchange *x, str s)
+{
+    if (!s.len) return;
+    x->pieces[x->piece_count++] =
+        (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
+}
+
+void exchange_request_body(struct exchange *x)
+{
+    str body = buf_view(&x->body);
+    size_t at = 0;
+
+    x->piece_count = 0;
+    if (!str_eq(x->upstream_model, x->model)) {
+        // The name comes from the settings, which allow no character that JSON must escape.
+        str quoted = arena_format(&x->call->arena, "\"%" STR_FMT "\"", STR_ARG(x->upstream_model));
+        for (size_t i = 0; i < x->request.model_count; i++) {
+            str old = x->request.models[i];
+            size_t from = (size_t)(old.ptr - body.ptr);
+            add_piece(x, str_sub(body, at, from - at));
+            add_piece(x, quoted);
+            at = from + old.len;
+        }
+    }
+    add_piece(x, str_sub(body, at, body.len));
+}

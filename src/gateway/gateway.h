@@ -1,0 +1,63 @@
+// gateway: requests in, providers out; one a worker loop.
+//
+// Vocabulary: an *exchange* is one request's life, from its head to its log line (exchange.h). A
+// *view* is what a loop makes of the settings: origins with their connections. Settings are
+// replaced whole by gateway_apply(); an exchange keeps the view it began with. Everything but the
+// counters belongs to the gateway's loop.
+#pragma once
+
+#include "base/random.h"
+#include "config/settings.h"
+#include "gateway/metrics.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "io/log_writer.h"
+
+// One provider as this loop reaches it.
+struct gateway_origin {
+    struct client_origin origin;
+    const struct settings_provider *provider;
+    str head_fields; // "host: ...\r\n", and the credential if there is one
+    bool has_credential;
+};
+
+struct gateway_view {
+    struct link link; // in gateway->views
+    struct settings *settings;
+    struct gateway_origin *origins; // one a provider
+    struct arena arena;
+    uint32_t exchange_count;
+};
+
+struct gateway {
+    struct loop *loop;
+    struct server server;
+    struct client client;
+    struct link views; // the current one first, then those that still have exchanges
+    struct pool exchange_pool;
+    struct link exchanges;
+    struct random random;
+    struct log_writer *access_log; // NULL: none is written
+    struct buf log_line;
+    struct metrics metrics;
+    usec date_second; // of `date`
+    char date[32];    // the wall clock's second, for logs
+    void (*drained)(struct gateway *g);
+};
+
+// `settings` gets a reference of its own. The dialer and the log outlive the gateway.
+err gateway_init(struct gateway *g, struct loop *loop, struct dialer *dialer,
+                 struct settings *settings, struct log_writer *access_log);
+// After gateway_close().
+void gateway_done(struct gateway *g);
+
+// New requests follow `settings` from now on.
+err gateway_apply(struct gateway *g, struct settings *settings);
+
+// Stops accepting and lets exchanges finish; `drained`, if set, is called after the last.
+void gateway_drain(struct gateway *g);
+// Ends every exchange now: streams get an error in their own dialect.
+void gateway_close(struct gateway *g);
+
+struct gateway_view *gateway_view_take(struct gateway *g);
+void gateway_view_give(struct gateway *g, struct gateway_view *v);

@@ -1,0 +1,85 @@
+#include "gateway/relay.h"
+
+#include "codec/sse.h"
+
+void relay_init(struct relay *r, enum openai_stream_kind kind, size_t event_bytes_max)
+{
+    *r = (struct relay){.stream = {.kind = kind}};
+    // Behind a held part a whole piece may come.
+    buf_init(&r->hold, event_bytes_max + 64 * 1024);
+    buf_init(&r->join, event_bytes_max);
+}
+
+void relay_done(struct relay *r)
+{
+    buf_done(&r->hold);
+    buf_done(&r->join);
+}
+
+static err take_event(struct relay *r, str bytes)
+{
+    struct sse_event event;
+
+    TRY(sse_parse_event(bytes, &r->join, &event));
+    if (!event.has_data) return OK;
+    return openai_stream_event(&r->stream, event.data);
+}
+
+// The length of the whole events at the front of `bytes`.
+static err take_events(struct relay *r, str bytes, size_t *whole)
+{
+    size_t len = 0;
+
+    *whole = 0;
+    for (;;) {
+        str rest = str_sub(bytes, *whole, bytes.len);
+        if (!rest.len || sse_find_event(rest, &r->scanned, &len)) return OK;
+        r->scanned = 0;
+        TRY(take_event(r, str_sub(rest, 0, len)));
+        *whole += len;
+    }
+}
+
+err relay_take(struct relay *r, str piece, str *forward)
+{
+    size_t whole = 0;
+
+    buf_consume(&r->hold, r->ready);
+    r->ready = 0;
+    if (buf_len(&r->hold) == 0) {
+        if (r->hold.bytes) buf_done(&r->hold);
+        err e = take_events(r, piece, &whole);
+        *forward = str_sub(piece, 0, whole);
+        if (e) return e;
+        return buf_append(&r->hold, str_sub(piece, whole, piece.len));
+    }
+    *forward = STR("");
+    TRY(buf_append(&r->hold, piece));
+    err e = take_events(r, buf_view(&r->hold), &whole);
+    *forward = str_sub(buf_view(&r->hold), 0, whole);
+    r->ready = whole;
+    return e;
+}
+
+// A last event may lack its blank line; it counts if it can be read.
+static err end_event(struct relay *r)
+{
+    buf_consume(&r->hold, r->ready);
+    r->ready = 0;
+    if (!buf_len(&r->hold)) return OK;
+    if (take_event(r, buf_view(&r->hold)) || buf_append(&r->hold, STR("\n\n"))) {
+        buf_clear(&r->hold);
+        return ERR_CLOSED;
+    }
+    return OK;
+}
+
+err relay_end(struct relay *r, str *tail)
+{
+    TRY(end_event(r));
+    if (!openai_stream_is_complete(&r->stream)) return ERR_CLOSED;
+    if (r->stream.kind == OPENAI_STREAM_CHAT && !r->stream.is_done && !r->stream.has_failed)
+        TRY(buf_append(&r->hold, STR("data: [DONE]\n\n")));
+    *tail = buf_view(&r->hold);
+    return OK;
+}
