@@ -350,6 +350,8 @@ bool json_string_is(str raw, str name)
     size_t len;
 
     if (raw.len < name.len) return false; // an escape is longer than its meaning
+    // Most keys are told apart here.
+    if (name.len && raw.ptr[0] != name.ptr[0] && raw.ptr[0] != '\\') return false;
     for (;;) {
         str plain = str_sub(raw, 0, str_find_char(raw, '\\'));
         if (!str_starts(name, plain)) return false;
