@@ -1,5 +1,6 @@
 #include "codec/json_string.h"
 
+#include "base/arena.h"
 #include "base/random.h"
 
 #include "support/test.h"
@@ -141,6 +142,25 @@ TEST(json_string_without_its_quote_fails_at_the_end)
     }
     CHECK(!pass(STR("\\")).is_valid);
     CHECK(!pass(STR("\\\"")).is_valid);
+}
+
+// In memory of the text's very size, so that AddressSanitizer sees a read behind it.
+TEST(json_string_does_not_read_behind_the_end)
+{
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        for (size_t before = 0; before < PLACES; before++) {
+            for (size_t kept = 1; kept <= good[i].len; kept++) {
+                struct arena arena;
+                arena_init(&arena, 64);
+                char *text = arena_alloc_raw(&arena, before + kept);
+                memset(text, 'a', before);
+                memcpy(text + before, good[i].ptr, kept);
+                struct json_string_end got = pass((str){.ptr = text, .len = before + kept});
+                CHECK(!got.is_valid && got.at >= text + before);
+                arena_reset(&arena);
+            }
+        }
+    }
 }
 
 TEST(json_string_ignores_what_is_behind_the_quote)

@@ -494,6 +494,8 @@ TEST(json_string_is_tells_names_apart)
     CHECK(!json_string_is(STR("model"), STR("mode")));
     CHECK(!json_string_is(STR("mode"), STR("model")));
     CHECK(!json_string_is(STR("Model"), STR("model")));
+    CHECK(!json_string_is(str_sub(STR("m"), 1, 1), STR("m")));
+    CHECK(!json_string_is(STR("m"), STR("")));
     CHECK(!json_string_is(STR("a\\nb"), STR("a\\nb")));
     CHECK(!json_string_is(STR("\\u006dodels"), STR("model")));
     CHECK(!json_string_is(STR("\\u006dode"), STR("model")));
@@ -531,6 +533,8 @@ TEST(json_decode_replaces_lone_surrogates)
     check_decode(STR("\\ud83d\\u0041"), STR("\xef\xbf\xbd"
                                             "A"));
     check_decode(STR("\\ud83d\\ud83d\\ude00"), STR("\xef\xbf\xbd\xf0\x9f\x98\x80"));
+    check_decode(STR("\\ude00\\ude00"), STR("\xef\xbf\xbd\xef\xbf\xbd"));
+    check_decode(STR("\\ud83d\\ue000"), STR("\xef\xbf\xbd\xee\x80\x80"));
     check_decode(STR("\\ude00\\ud83d"), STR("\xef\xbf\xbd\xef\xbf\xbd"));
 }
 

@@ -210,9 +210,9 @@ TEST(json_write_double_takes_as_few_digits_as_read_back)
 
 TEST(json_write_double_writes_null_for_what_json_cannot_say)
 {
-    check_double(INFINITY, STR("null"));
-    check_double(-INFINITY, STR("null"));
-    check_double(NAN, STR("null"));
+    check_double((double)INFINITY, STR("null"));
+    check_double(-(double)INFINITY, STR("null"));
+    check_double((double)NAN, STR("null"));
 }
 
 TEST(json_write_double_reads_back_exactly)

@@ -79,6 +79,8 @@ TEST(utf8_bad_sequence_is_the_longest_start_of_a_valid_one)
     CHECK_EQ(utf8_bad_sequence(STR("\xf0\x9f(")), 2);
     CHECK_EQ(utf8_bad_sequence(STR("\xf0\x8f\xbf\xbf")), 1);
     CHECK_EQ(utf8_bad_sequence(STR("\xf4\x90\x80\x80")), 1);
+    CHECK_EQ(utf8_bad_sequence(STR("\xf4\x8f\xbf")), 3);
+    CHECK_EQ(utf8_bad_sequence(STR("\xf5\x80\x80\x80")), 1);
     CHECK_EQ(utf8_bad_sequence(STR("\xff")), 1);
 }
 
