@@ -1,0 +1,18 @@
+// memory_stream: two streams joined in memory, for tests and for loops on virtual time.
+//
+// What one end writes the other reads, after at most `capacity` bytes of buffer each way. A seed
+// makes reads and writes stop short at random places, as a network does. An end closed in order
+// reads as ERR_EOF at the other once its bytes are read; an aborted one as ERR_CLOSED at once.
+// Readiness is told in a task of the loop, never from inside a call. Both ends belong to one loop.
+#pragma once
+
+#include "io/stream.h"
+
+struct memory_stream_options {
+    size_t capacity; // bytes buffered each way; 0 means 64 KiB
+    uint64_t seed;   // cuts reads and writes at random; 0 for never
+};
+
+// Makes a pair. Each end is closed on its own.
+void memory_stream_pair(struct loop *loop, struct memory_stream_options options,
+                        struct stream **out_a, struct stream **out_b);
