@@ -1,10 +1,12 @@
 # Short names for everyday work; CMakePresets.json and tools/ hold the details.
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
-built = cmake --preset $(1) > build/$(1).log || { cat build/$(1).log; exit 1; }; cmake --build --preset $(1)
+built = mkdir -p build; cmake --preset $(1) > build/$(1).log || { cat build/$(1).log; exit 1; }; \
+    cmake --build --preset $(1)
+benches = $(patsubst %_bench.c,%,$(notdir $(wildcard bench/*/*_bench.c)))
 
 all: ## build with sanitizers, into build/dev
-	@mkdir -p build; $(call built,dev)
+	@$(call built,dev)
 test: all ## build and run the unit tests
 	@ctest --preset dev
 quick: ## what to run before each commit: build, unit tests, checks
@@ -13,20 +15,21 @@ tidy: all ## all checks, and no warning from gcc or clang
 	@$(call built,clang)
 	@tools/tidy build/dev
 fuzz: ## fuzz each target, or TARGET=json alone, for FUZZ_SECONDS
-	@mkdir -p build; $(call built,fuzz)
+	@$(call built,fuzz)
 	@set -e; for name in $(or $(TARGET),$(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))); do \
 	    tools/fuzz $$name $(FUZZ_SECONDS); done
 bench: ## run the benchmarks, or BENCH=json alone, from a release build
-	@mkdir -p build; $(call built,release) --target benches
-	@set -e; for name in $(or $(BENCH),$(patsubst %_bench.c,%,$(notdir $(wildcard bench/*/*_bench.c)))); do \
+	@$(call built,release) $(if $(benches),--target benches)
+	@set -e; for name in $(or $(BENCH),$(benches)); do \
 	    build/release/$${name}_bench; done
 release: ## the binary that users run: build/release/sluice
-	@mkdir -p build; $(call built,release)
+	@$(call built,release)
 tsan: ## run the tests labelled threads under ThreadSanitizer
-	@mkdir -p build; $(call built,tsan); ctest --preset tsan -L threads
+	@$(call built,tsan)
+	@ctest --preset tsan -L threads
 coverage: ## lines the unit tests reach (needs gcovr: tools/packages coverage)
-	@mkdir -p build; $(call built,coverage); ctest --preset coverage -LE tidy > build/coverage.log || \
-	    { cat build/coverage.log; exit 1; }
+	@$(call built,coverage)
+	@ctest --preset coverage -LE tidy > build/coverage.log || { cat build/coverage.log; exit 1; }
 	@gcovr -r . --filter src/ --exclude '.*_test\.c' build/coverage
 format: ## rewrite the C files as clang-format 14 wants them
 	@tools/check-format -i

@@ -83,6 +83,7 @@ class Function:
         head = ATTRIBUTE.sub(" ", head)
         name = re.search(r"(\w+)\s*\(", head)
         self.name = name[1] if name else ""
+        self.is_static = bool(re.search(r"\bstatic\b", head))
         self.param_count = count_params(head[name.end():]) if name else 0
         self.first_line = first_line
         self.last_line = last_line
@@ -141,7 +142,8 @@ class Source:
                     depth += 1 if char == "{" else -1
                     chunk = ""
                 elif char == ";":
-                    if depth == 0 and "(" in chunk and not re.match(r"typedef|static_assert", chunk):
+                    is_function = "(" in chunk and not re.match("typedef|static_assert", chunk)
+                    if depth == 0 and is_function:
                         found.append(Function(chunk, first, number, None))
                     chunk = ""
                 elif depth == 0 and (chunk or not char.isspace()):
