@@ -77,22 +77,24 @@ void exchange_end(struct exchange *x)
 
 // --- Time ---
 
-// What the upstream is waited for: a first piece of a stream, or the next one. The length of an
-// answer that comes whole is only bounded by the total.
+// What the upstream is waited for: the first event of a stream, or the next piece. An answer that
+// comes whole is only bounded by the total.
 static msec progress_due(const struct exchange *x)
 {
+    bool is_begun =
+        x->step == EXCHANGE_RELAY && (x->mode != EXCHANGE_EVENTS || x->relay.stream.has_content);
+
     if (x->step == EXCHANGE_RECEIVE || server_call_is_congested(x->call)) return INT64_MAX;
-    if (x->first_us) return x->progress_at + x->timeouts->between_tokens_ms;
-    if (!x->request.is_stream) return INT64_MAX;
-    return x->progress_at + x->timeouts->first_token_ms;
+    if (is_begun) return x->progress_at + x->timeouts->between_tokens_ms;
+    return x->request.is_stream ? x->sent_at + x->timeouts->first_token_ms : INT64_MAX;
 }
 
 static msec comment_due(const struct exchange *x)
 {
     msec every = x->view->settings->limits.keepalive_comment_ms;
 
-    if (!every || !x->first_us || x->mode != EXCHANGE_EVENTS) return INT64_MAX;
-    return x->wrote_at + every;
+    if (!every || !x->call->status || x->mode != EXCHANGE_EVENTS) return INT64_MAX;
+    return server_call_is_congested(x->call) ? INT64_MAX : x->wrote_at + every;
 }
 
 static void on_timer(struct timer *t)
@@ -101,9 +103,10 @@ static void on_timer(struct timer *t)
     msec now = x->gateway->loop->now;
 
     if (now >= x->total_due || now >= progress_due(x)) {
-        x->failure = now >= x->total_due ? STR("total timeout")
-                     : x->first_us       ? STR("stalled between tokens")
-                                         : STR("no first token in time");
+        x->failure = now >= x->total_due ? STR("total_timeout")
+                     : now >= x->sent_at + x->timeouts->first_token_ms && !x->first_us
+                         ? STR("first_token_timeout")
+                         : STR("between_tokens_timeout");
         metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
         client_call_cancel(&x->up);
         exchange_relay_cut(x, ERR_TIMEOUT);
@@ -141,6 +144,27 @@ static void on_answer_body(struct client_call *up)
     exchange_relay_pull(of_up(up));
 }
 
+static void refuse_body(struct exchange *x, err why)
+{
+    if (why == ERR_LIMIT) {
+        exchange_answer_error(x, &(struct exchange_error){413, STR("request_too_large"),
+                                                          STR("The request's body is too large.")});
+    } else {
+        exchange_answer_error(x, &(struct exchange_error){400, STR("bad_framing"),
+                                                          STR("The request's body is malformed.")});
+    }
+}
+
+static void refuse_upload(struct exchange *x, err why)
+{
+    client_call_cancel(&x->up);
+    if (x->call->status) {
+        exchange_relay_cut(x, why);
+    } else {
+        refuse_body(x, why);
+    }
+}
+
 // Passes the request's body on as it comes.
 static void pump(struct exchange *x)
 {
@@ -153,8 +177,7 @@ static void pump(struct exchange *x)
         if (e == ERR_AGAIN || e == ERR_CLOSED) return; // `gone` follows the latter
         if (!e && x->call->received_bytes > max) e = ERR_LIMIT;
         if (e && e != ERR_EOF) {
-            client_call_cancel(&x->up);
-            exchange_relay_cut(x, e);
+            refuse_upload(x, e);
             return;
         }
         client_call_send(&x->up, e ? STR("") : piece, e || server_call_body_is_done(x->call));
@@ -211,7 +234,7 @@ static void send(struct exchange *x)
     x->attempts = 1;
     steps_move(exchange_steps, &x->step, EXCHANGE_AWAIT);
     x->total_due = g->loop->now + x->timeouts->total_ms;
-    x->progress_at = g->loop->now;
+    x->sent_at = g->loop->now;
     client_call_start(&x->up);
     x->sent_us = loop_clock(g->loop);
     exchange_watch(x);
@@ -297,8 +320,8 @@ static void route_by_default(struct exchange *x)
         send_to(x, m);
         return;
     }
-    exchange_answer_error(x, &(struct exchange_error){404, STR("no_provider"),
-                                                      STR("No provider is configured.")});
+    exchange_answer_error(
+        x, &(struct exchange_error){404, STR("no_provider"), STR("No provider is configured.")});
 }
 
 // --- The client ---
@@ -320,12 +343,8 @@ static void receive(struct exchange *x)
     if (e == ERR_AGAIN || e == ERR_CLOSED) return; // `gone` follows the latter
     if (e == ERR_EOF) {
         route_by_body(x);
-    } else if (e == ERR_LIMIT) {
-        exchange_answer_error(x, &(struct exchange_error){413, STR("request_too_large"),
-                                                          STR("The request's body is too large.")});
     } else {
-        exchange_answer_error(x, &(struct exchange_error){400, STR("bad_framing"),
-                                                          STR("The request's body is malformed.")});
+        refuse_body(x, e);
     }
 }
 
@@ -345,6 +364,7 @@ static void on_answer_drained(struct server_call_user *user)
     struct exchange *x = of_user(user);
 
     x->progress_at = x->gateway->loop->now; // the upstream was not being read
+    exchange_watch(x);
     if (x->step == EXCHANGE_RELAY) exchange_relay_pull(x);
 }
 
@@ -353,7 +373,7 @@ static void on_gone(struct server_call_user *user, err why)
     struct exchange *x = of_user(user);
 
     x->is_client_gone = true;
-    x->failure = why == ERR_TIMEOUT ? STR("client too slow") : STR("client gone");
+    x->failure = why == ERR_TIMEOUT ? STR("client_too_slow") : STR("client_gone");
     exchange_end(x);
 }
 

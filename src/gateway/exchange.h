@@ -55,11 +55,12 @@ struct exchange {
     int piece_count;
     int step;
     enum exchange_mode mode;
-    struct relay relay;     // EVENTS
-    struct buf answer;      // GATHER
+    struct relay relay; // EVENTS
+    struct buf answer;  // GATHER
     struct openai_usage usage;
     struct timer timer;
     msec total_due;
+    msec sent_at;     // the request, to the upstream
     msec progress_at; // when the upstream last gave a sign of life
     msec wrote_at;    // when the client last got something
     usec sent_us;     // the request to the upstream, by the exact clock
@@ -68,7 +69,6 @@ struct exchange {
     str failure;      // for the log: what went wrong
     unsigned attempts;
     bool is_client_gone;
-    bool is_pulling;   // a pull is on the stack
 };
 
 // Takes over a call whose head has arrived.

@@ -1,6 +1,5 @@
-#include "gateway/exchange_private.h"
-
 #include "codec/json_write.h"
+#include "gateway/exchange_private.h"
 
 #include <string.h>
 
@@ -8,8 +7,9 @@
 static bool is_dropped(const struct h1_field *f)
 {
     static const str dropped[] = {
-        STR_INIT("content-length"), STR_INIT("set-cookie"), STR_INIT("alt-svc"),
-        STR_INIT("strict-transport-security"), STR_INIT("server-timing"), STR_INIT("x-accel-buffering"),
+        STR_INIT("content-length"), STR_INIT("set-cookie"),
+        STR_INIT("alt-svc"),        STR_INIT("strict-transport-security"),
+        STR_INIT("server-timing"),  STR_INIT("x-accel-buffering"),
     };
 
     for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
@@ -198,9 +198,9 @@ bool exchange_answer_models(struct exchange *x)
         if (m) write_model(&w, s, m);
     }
     if (x->route.kind == ROUTE_MODEL && !m) {
-        exchange_answer_error(
-            x, &(struct exchange_error){404, STR("model_not_found"),
-                                        STR("The requested model does not exist.")});
+        exchange_answer_error(x,
+                              &(struct exchange_error){404, STR("model_not_found"),
+                                                       STR("The requested model does not exist.")});
     } else {
         exchange_answer_json(x, 200, buf_view(&x->answer));
     }

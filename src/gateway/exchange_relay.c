@@ -77,6 +77,7 @@ static void end_with_error(struct exchange *x, str forward, err why)
 
     metrics_add(&x->gateway->metrics.streams_cut, 1);
     if (!x->failure.len) x->failure = e.code;
+    client_call_cancel(&x->up);
     buf_init(&text, 4096);
     // Our own messages are short.
     (void)openai_write_stream_error(&text, &x->relay.stream, &error);
@@ -85,133 +86,134 @@ static void end_with_error(struct exchange *x, str forward, err why)
     exchange_end(x);
 }
 
-static void relay_events(struct exchange *x, str piece, bool is_last)
+static bool end_events(struct exchange *x, str forward)
 {
-    str forward = STR("");
     str tail = STR("");
-    err e = relay_take(&x->relay, piece, &forward);
 
-    if (e) {
-        client_call_cancel(&x->up);
-        end_with_error(x, forward, e);
-        return;
-    }
-    if (!is_last) {
-        if (forward.len || !x->call->status) {
-            struct iovec iov = iov_of(forward);
-            emit(x, &iov, 1, false);
-        }
-        return;
-    }
-    // What is held may move when the end is looked at.
-    struct iovec iov = iov_of(forward);
+    // What was held may move when the end is looked at, so it goes out before.
     if (x->relay.ready) {
+        struct iovec iov = iov_of(forward);
         emit(x, &iov, 1, false);
         forward = STR("");
     }
-    e = relay_end(&x->relay, &tail);
+    err e = relay_end(&x->relay, &tail);
     if (e) {
-        client_call_cancel(&x->up);
         end_with_error(x, forward, e);
-        return;
+        return true;
     }
     emit(x, (struct iovec[]){iov_of(forward), iov_of(tail)}, 2, true);
     finish(x);
+    return true;
 }
 
-// An answer that promised a stream and is none would look like an empty one to an SDK.
+static bool relay_events(struct exchange *x, str piece, bool is_last)
+{
+    str forward = STR("");
+    err e = relay_take(&x->relay, piece, &forward);
+
+    if (e) {
+        end_with_error(x, forward, e);
+        return true;
+    }
+    if (is_last) return end_events(x, forward);
+    if (forward.len || !x->call->status) {
+        struct iovec iov = iov_of(forward);
+        emit(x, &iov, 1, false);
+    }
+    return false;
+}
+
+// An answer that promised a stream and is none would look like an empty one to an SDK, and one
+// that is no JSON would reach its user as a riddle.
 static bool is_refused(struct exchange *x)
 {
     unsigned status = x->up.head.status;
-    bool is_json = has_type(x, STR("application/json"));
 
-    if (status >= 400) return !is_json;
+    if (status >= 400) return !has_type(x, STR("application/json"));
     return status < 300 && x->request.is_stream;
 }
 
-static void refuse_answer(struct exchange *x)
+static bool refuse_answer(struct exchange *x)
 {
     unsigned status = x->up.head.status;
     const struct h1_field *type = h1_field_find(&x->up.head, STR("content-type"));
     str shown = type ? str_sub(type->value, 0, 100) : STR("no content type");
     struct exchange_error e = {.status = status >= 400 ? status : 502,
-                               .code = STR("upstream_not_json")};
+                               .code = STR("upstream_unexpected")};
 
     e.message = arena_format(&x->call->arena, "The upstream answered %u with %" STR_FMT ".", status,
                              STR_ARG(shown));
     client_call_cancel(&x->up);
     exchange_answer_error(x, &e);
+    return true;
 }
 
-static void end_gathered(struct exchange *x, str last)
+static bool end_gathered(struct exchange *x, str last)
 {
     str held = buf_view(&x->answer);
 
-    if (is_refused(x)) {
-        refuse_answer(x);
-        return;
-    }
-    if (x->up.head.status == 200)
-        x->usage = openai_answer_usage(held.len ? held : last); // of one piece as a rule
-    emit(x, (struct iovec[]){iov_of(held), iov_of(last)}, 2, true);
+    if (is_refused(x)) return refuse_answer(x);
+    if (x->up.head.status == 200) x->usage = openai_answer_usage(held.len ? held : last);
+    emit(x, (struct iovec[]){iov_of(held), iov_of(held.len ? STR("") : last)}, 2, true);
     finish(x);
+    return true;
 }
 
-static void relay_gathered(struct exchange *x, str piece, bool is_last)
+static bool relay_gathered(struct exchange *x, str piece, bool is_last)
 {
-    if (is_last && !buf_len(&x->answer)) {
-        end_gathered(x, piece);
-        return;
-    }
-    if (!buf_append(&x->answer, piece)) {
-        if (is_last) end_gathered(x, STR(""));
-        return;
-    }
+    if (is_last && !buf_len(&x->answer)) return end_gathered(x, piece);
+    if (!buf_append(&x->answer, piece)) return is_last ? end_gathered(x, STR("")) : false;
     // Larger than what is kept: from here on it passes in pieces.
-    if (is_refused(x)) {
-        refuse_answer(x);
-        return;
-    }
+    if (is_refused(x)) return refuse_answer(x);
     x->mode = EXCHANGE_PLAIN;
     emit(x, (struct iovec[]){iov_of(buf_view(&x->answer)), iov_of(piece)}, 2, is_last);
     buf_done(&x->answer);
     if (is_last) finish(x);
+    return is_last;
 }
 
-static void relay_plain(struct exchange *x, str piece, bool is_last)
+static bool relay_plain(struct exchange *x, str piece, bool is_last)
 {
     struct iovec iov = iov_of(piece);
 
     emit(x, &iov, 1, is_last);
     if (is_last) finish(x);
+    return is_last;
 }
 
-static void relay_piece(struct exchange *x, str piece, bool is_last)
+// True when the exchange has ended with it.
+static bool relay_piece(struct exchange *x, str piece, bool is_last)
 {
     switch (x->mode) {
-    case EXCHANGE_EVENTS: relay_events(x, piece, is_last); break;
-    case EXCHANGE_GATHER: relay_gathered(x, piece, is_last); break;
-    case EXCHANGE_PLAIN: relay_plain(x, piece, is_last); break;
+    case EXCHANGE_EVENTS: return relay_events(x, piece, is_last);
+    case EXCHANGE_GATHER: return relay_gathered(x, piece, is_last);
+    case EXCHANGE_PLAIN: return relay_plain(x, piece, is_last);
     }
+    return false;
 }
 
-void exchange_relay_pull(struct exchange *x)
+// True when the exchange has ended.
+static bool pull(struct exchange *x)
 {
     struct client_call *up = &x->up;
     str piece;
 
     while (!server_call_is_congested(x->call)) {
         err e = client_call_next(up, &piece);
-        if (e == ERR_AGAIN) return;
+        if (e == ERR_AGAIN) return false;
         x->progress_at = x->gateway->loop->now;
         if (e && e != ERR_EOF) {
             exchange_relay_cut(x, e);
-            return;
+            return true;
         }
-        bool is_last = e == ERR_EOF || up->body.is_done;
-        relay_piece(x, e ? STR("") : piece, is_last);
-        if (is_last || !up->conn) return;
+        if (relay_piece(x, e ? STR("") : piece, e == ERR_EOF || up->body.is_done)) return true;
     }
+    return false;
+}
+
+void exchange_relay_pull(struct exchange *x)
+{
+    (void)pull(x); // nothing is left to do either way
 }
 
 void exchange_relay_head(struct exchange *x)
@@ -222,5 +224,34 @@ void exchange_relay_head(struct exchange *x)
         relay_init(&x->relay,
                    x->route.kind == ROUTE_CHAT ? OPENAI_STREAM_CHAT : OPENAI_STREAM_RESPONSES,
                    (size_t)x->view->settings->limits.event_bytes);
-    exchange_relay_pull(x);
+    if (pull(x)) return;
+    // The head of a stream goes out before its first event: the client knows that it was heard.
+    if (x->mode != EXCHANGE_GATHER && !x->call->status) emit(x, NULL, 0, false);
+    exchange_watch(x);
+}
+
+void exchange_relay_cut(struct exchange *x, err why)
+{
+    struct server_call *call = x->call;
+
+    if (!call->status) {
+        struct exchange_error e = exchange_error_of(x, why);
+        exchange_answer_error(x, &e);
+        return;
+    }
+    if (x->mode == EXCHANGE_EVENTS) {
+        end_with_error(x, STR(""), why);
+        return;
+    }
+    metrics_add(&x->gateway->metrics.streams_cut, 1);
+    if (!x->failure.len) x->failure = exchange_error_of(x, why).code;
+    exchange_end(x);
+    server_call_abort(call);
+}
+
+void exchange_relay_comment(struct exchange *x)
+{
+    struct iovec iov = iov_of(STR(": keep-alive\n\n"));
+
+    emit(x, &iov, 1, false);
 }

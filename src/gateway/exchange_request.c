@@ -6,16 +6,22 @@
 static bool is_ours(const struct exchange *x, const struct h1_field *f)
 {
     static const str dropped[] = {
-        STR_INIT("host"), STR_INIT("content-length"), STR_INIT("expect"), STR_INIT("x-request-id"),
-        STR_INIT("forwarded"), STR_INIT("x-forwarded-for"), STR_INIT("x-forwarded-host"),
-        STR_INIT("x-forwarded-proto"), STR_INIT("x-real-ip"),
+        STR_INIT("host"),
+        STR_INIT("content-length"),
+        STR_INIT("expect"),
+        STR_INIT("x-request-id"),
+        STR_INIT("forwarded"),
+        STR_INIT("x-forwarded-for"),
+        STR_INIT("x-forwarded-host"),
+        STR_INIT("x-forwarded-proto"),
+        STR_INIT("x-real-ip"),
     };
 
     for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
         if (str_eq_nocase(f->name, dropped[i])) return true;
     }
-    if (x->origin->has_credential && (str_eq_nocase(f->name, STR("authorization")) ||
-                                      str_eq_nocase(f->name, STR("x-api-key"))))
+    if (x->origin->has_credential &&
+        (str_eq_nocase(f->name, STR("authorization")) || str_eq_nocase(f->name, STR("x-api-key"))))
         return true;
     // A compressed answer could not be watched.
     if (x->route.kind != ROUTE_PASS && str_eq_nocase(f->name, STR("accept-encoding"))) return true;

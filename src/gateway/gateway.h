@@ -12,6 +12,7 @@
 #include "http/client.h"
 #include "http/server.h"
 #include "io/log_writer.h"
+#include "io/tls_client.h"
 
 // One provider as this loop reaches it.
 struct gateway_origin {
@@ -23,6 +24,8 @@ struct gateway_origin {
 
 struct gateway_view {
     struct link link; // in gateway->views
+    struct gateway *gateway;
+    struct timer retire;
     struct settings *settings;
     struct gateway_origin *origins; // one a provider
     struct arena arena;
@@ -56,6 +59,8 @@ err gateway_apply(struct gateway *g, struct settings *settings);
 
 // Stops accepting and lets exchanges finish; `drained`, if set, is called after the last.
 void gateway_drain(struct gateway *g);
+// Copies what the server and the client count to the metrics; called now and then.
+void gateway_measure(struct gateway *g);
 // Ends every exchange now: streams get an error in their own dialect.
 void gateway_close(struct gateway *g);
 

@@ -7,19 +7,15 @@ struct route_row {
 
 // POST with a JSON body that names its model.
 static const struct route_row rows[] = {
-    {STR_INIT("/chat/completions"), ROUTE_CHAT},
-    {STR_INIT("/completions"), ROUTE_CHAT},
-    {STR_INIT("/responses"), ROUTE_RESPONSES},
-    {STR_INIT("/embeddings"), ROUTE_JSON},
-    {STR_INIT("/moderations"), ROUTE_JSON},
-    {STR_INIT("/rerank"), ROUTE_JSON},
-    {STR_INIT("/images/generations"), ROUTE_JSON},
-    {STR_INIT("/audio/speech"), ROUTE_JSON},
+    {STR_INIT("/chat/completions"), ROUTE_CHAT},   {STR_INIT("/completions"), ROUTE_CHAT},
+    {STR_INIT("/responses"), ROUTE_RESPONSES},     {STR_INIT("/embeddings"), ROUTE_JSON},
+    {STR_INIT("/moderations"), ROUTE_JSON},        {STR_INIT("/rerank"), ROUTE_JSON},
+    {STR_INIT("/images/generations"), ROUTE_JSON}, {STR_INIT("/audio/speech"), ROUTE_JSON},
 };
 
 static const str names[ROUTE_KINDS] = {
-    [ROUTE_UNKNOWN] = STR_INIT("unknown"), [ROUTE_MODELS] = STR_INIT("models"),
-    [ROUTE_MODEL] = STR_INIT("model"),     [ROUTE_CHAT] = STR_INIT("chat"),
+    [ROUTE_UNKNOWN] = STR_INIT("unknown"),     [ROUTE_MODELS] = STR_INIT("models"),
+    [ROUTE_MODEL] = STR_INIT("model"),         [ROUTE_CHAT] = STR_INIT("chat"),
     [ROUTE_RESPONSES] = STR_INIT("responses"), [ROUTE_JSON] = STR_INIT("json"),
     [ROUTE_PASS] = STR_INIT("pass"),
 };
@@ -52,10 +48,9 @@ static bool may_climb(str path)
         if (str_find_char(segment, '\\') < segment.len) return true;
         size_t dots = 0;
         while (segment.len) {
-            size_t dot = segment.ptr[0] == '.'                           ? 1
-                         : str_starts(segment, STR("%2e")) ||
-                                   str_starts(segment, STR("%2E"))       ? 3
-                                                                         : 0;
+            size_t dot = segment.ptr[0] == '.'                                                ? 1
+                         : str_starts(segment, STR("%2e")) || str_starts(segment, STR("%2E")) ? 3
+                                                                                              : 0;
             if (!dot) break;
             segment = str_sub(segment, dot, segment.len);
             dots++;

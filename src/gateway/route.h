@@ -16,8 +16,8 @@ enum route_kind {
 
 struct route {
     enum route_kind kind;
-    str rest; // of the path behind "/v1", query included: what goes behind a provider's base URL
-    str path; // without the query
+    str rest;  // of the path behind "/v1", query included: what goes behind a provider's base URL
+    str path;  // without the query
     str model; // ROUTE_MODEL: the id, as sent
 };
 

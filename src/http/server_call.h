@@ -31,7 +31,7 @@ struct server_call_user {
 
 struct server_call {
     struct arena arena;
-    struct h1_head head; // in the arena
+    struct h1_head head;           // in the arena
     struct server_call_user *user; // NULL once over
     struct server_conn *conn;
     struct h1_body body;
