@@ -40,7 +40,8 @@ function(floor name)
     target_link_libraries(${name}_test PRIVATE ${name} base)
     foreach(test IN LISTS tests)
         string(REGEX REPLACE ".*/(.*)_test[.]c" "\\1" module ${test})
-        add_test(NAME ${name}/${module} COMMAND ${name}_test ${module}_)
+        add_test(NAME ${name}/${module} COMMAND ${name}_test ${module}_
+            WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
         set_tests_properties(${name}/${module} PROPERTIES TIMEOUT 120)
         # A test that crosses threads says so in a line of its own; ThreadSanitizer runs these.
         file(STRINGS ${test} threads REGEX "^// Crosses threads")

@@ -1,0 +1,127 @@
+// settings: the configuration, as one immutable snapshot.
+//
+// Made from a YAML text and the environment, checked whole, then never changed: any thread may
+// read one it holds a reference to, and the last unref frees it. Texts in it are NUL-terminated
+// behind their end, for the sake of C interfaces. Durations are milliseconds (`_ms`), sizes bytes.
+// Keys, types, defaults, bounds and documentation come from settings_table.c.
+#pragma once
+
+#include "base/diag.h"
+#include "base/err.h"
+
+// An environment is a NULL-terminated array of "NAME=value", such as
+// (const char *const *)environ. It is read while a snapshot is made, and not kept.
+
+struct settings_listen {
+    str address;      // "host:port", "[::1]:port" or ":port"; port 0 lets the system choose
+    uint32_t workers; // 0: one a core
+};
+
+struct settings_admin {
+    str address;
+};
+
+struct settings_limits {
+    uint64_t head_bytes;
+    uint32_t head_fields;
+    uint64_t body_bytes;   // of a body that is buffered
+    uint64_t upload_bytes; // of a body that is streamed through
+    uint64_t event_bytes;
+    uint32_t connections;
+    uint32_t streams;             // requests in flight
+    int64_t header_ms;            // for the whole head to arrive
+    int64_t idle_ms;              // between requests of a connection
+    int64_t body_ms;              // between two pieces of a request's body
+    int64_t write_ms;             // while the client takes nothing
+    int64_t keepalive_comment_ms; // 0: none
+    uint32_t upstream_idle_connections;
+    int64_t upstream_idle_ms;
+};
+
+struct settings_drains {
+    int64_t grace_ms;
+};
+
+struct settings_access_log {
+    str path; // "stdout", "stderr", "off" or a file
+};
+
+struct settings_telemetry {
+    struct settings_access_log access_log;
+};
+
+// A base URL taken apart.
+struct settings_url {
+    bool is_tls;
+    str host; // without the brackets of an IPv6 address
+    uint16_t port;
+    str path_prefix; // begins with a slash and does not end with one; or empty
+};
+
+struct settings_provider {
+    str name;
+    str dialect; // "openai"
+    str base_url;
+    struct settings_url url;
+    str api_key; // secret; empty: none is sent
+    bool tls_verify;
+    str ca_file; // empty: the system's certificates
+};
+
+struct settings_timeouts {
+    int64_t total_ms;
+    int64_t connect_ms;
+    int64_t first_token_ms;
+    int64_t between_tokens_ms;
+};
+
+struct settings_target {
+    uint32_t provider; // index into settings.providers
+    str model;         // empty: the name the client asked for
+    uint32_t weight;
+};
+
+struct settings_model {
+    str name; // "*": any name
+    struct settings_target *targets;
+    size_t target_count; // at least 1
+    struct settings_timeouts timeouts;
+};
+
+struct settings {
+    struct settings_listen listen;
+    struct settings_admin admin;
+    struct settings_limits limits;
+    struct settings_drains drains;
+    struct settings_telemetry telemetry;
+    struct settings_provider *providers;
+    size_t provider_count;
+    struct settings_model *models;
+    size_t model_count;
+
+    // Private.
+    struct settings_model **by_name; // the models, sorted
+    struct arena arena;
+    _Atomic uint32_t references;
+};
+
+// Makes a snapshot with one reference. ERR_SYNTAX for a text that is not a valid configuration,
+// ERR_LIMIT for one past the bounds of yaml.h; the diag then has every finding. Values from the
+// environment never appear in findings.
+err settings_parse(str text, const char *const *environment, struct diag *d, struct settings **out);
+
+// What rules without a file: the defaults and the providers that the environment tells of. With
+// OPENAI_API_KEY set, provider "openai" serves any model name. Fails like settings_parse().
+err settings_default(const char *const *environment, struct diag *d, struct settings **out);
+
+struct settings *settings_ref(struct settings *s);
+// Takes NULL.
+void settings_unref(struct settings *s);
+
+// The model of that name, else "*", else NULL. Valid as long as `s`.
+const struct settings_model *settings_find_model(const struct settings *s, str name);
+
+// Whether keys differ that only a restart applies; appends their names to `keys`, such as
+// "listen.address, listen.workers".
+bool settings_needs_restart(const struct settings *old, const struct settings *new,
+                            struct buf *keys);

@@ -1,0 +1,13 @@
+// settings_read: a YAML tree into settings, by the table.
+//
+// Goes on after a mistake, so that one run finds all of them. What a finding shows of a value is
+// its text in the file: what the environment put there stays hidden, and so does any secret.
+#pragma once
+
+#include "codec/yaml.h"
+#include "config/settings.h"
+
+// Fills the zeroed `s`, whose arena is ready. What is absent gets its default. Anything wrong is
+// a finding; the settings are then of no use.
+void settings_read(struct settings *s, const struct yaml_node *root, const char *const *environment,
+                   struct diag *d);

@@ -1,0 +1,55 @@
+// settings_table: every key of the configuration, once.
+//
+// The reader, the defaults, the checks, the reference manual, the JSON Schema and the printed
+// settings all walk these descriptions; a new key is a field in settings.h and a row here. A
+// *section* is a mapping with fixed keys. Static and read-only: any thread.
+#pragma once
+
+#include "base/buf.h"
+
+enum settings_type {
+    SETTINGS_TEXT,     // str; printable, `max` bytes
+    SETTINGS_NAME,     // str; letters, digits and ". _ -", `max` bytes
+    SETTINGS_SECRET,   // str; visible ASCII, never printed
+    SETTINGS_CHOICE,   // str; one of `choices`
+    SETTINGS_ADDRESS,  // str; host:port
+    SETTINGS_URL,      // str, and taken apart at `second`
+    SETTINGS_COUNT,    // uint32_t
+    SETTINGS_SIZE,     // uint64_t, bytes
+    SETTINGS_DURATION, // int64_t, milliseconds
+    SETTINGS_SWITCH,   // bool
+    SETTINGS_PROVIDER, // uint32_t, index of the provider named
+    SETTINGS_SECTION,  // a struct, described by `section`
+    SETTINGS_LIST,     // pointer to `section` structs, their size_t number at `second`
+};
+
+struct settings_section;
+
+struct settings_field {
+    str key;
+    enum settings_type type;
+    size_t offset; // in the section's struct
+    size_t second;
+    const char *fallback; // the default as it would be written; NULL where there is none
+    uint64_t min;
+    uint64_t max;
+    const char *zero;   // what 0 means where it is outside min..max and yet allowed
+    const str *choices; // ends with an empty one
+    const struct settings_section *section;
+    bool is_required;
+    bool is_unique; // no two items of a list have the same
+    bool needs_restart;
+    const char *sentence;
+};
+
+struct settings_section {
+    size_t size; // of the struct
+    const struct settings_field *fields;
+    size_t field_count;
+};
+
+extern const struct settings_section settings_table;
+
+// Append a number as it would be written, and what a number of the field may be.
+err settings_table_print_number(struct buf *out, enum settings_type type, uint64_t value);
+err settings_table_print_bounds(struct buf *out, const struct settings_field *f);
