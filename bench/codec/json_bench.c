@@ -97,7 +97,7 @@ static void write_chat(struct buf *out, const char *content, size_t size)
 
     buf_init(&text, BENCH_TEXT_MAX);
     buf_clear(out);
-    json_writer_init(&w, out);
+    json_write_init(&w, out);
     json_write_object(&w);
     json_write_key(&w, STR("model"));
     json_write_str(&w, STR("gpt-4o-mini"));
@@ -135,7 +135,7 @@ static void write_numbers(struct buf *out, size_t size)
     uint64_t bits = 1;
 
     buf_clear(out);
-    json_writer_init(&w, out);
+    json_write_init(&w, out);
     json_write_object(&w);
     json_write_key(&w, STR("model"));
     json_write_str(&w, STR("embedder"));

@@ -24,7 +24,7 @@ static const char escape_letter[256] = {
     ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
 };
 
-void json_writer_init(struct json_writer *w, struct buf *out)
+void json_write_init(struct json_writer *w, struct buf *out)
 {
     *w = (struct json_writer){.out = out};
 }

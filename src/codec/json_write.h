@@ -20,7 +20,7 @@ struct json_writer {
     bool is_after_key;
 };
 
-void json_writer_init(struct json_writer *w, struct buf *out);
+void json_write_init(struct json_writer *w, struct buf *out);
 
 void json_write_object(struct json_writer *w);
 void json_write_object_end(struct json_writer *w);

@@ -17,7 +17,7 @@ TEST(json_write_places_commas_and_colons)
     struct json_writer w;
 
     buf_init(&b, 1000);
-    json_writer_init(&w, &b);
+    json_write_init(&w, &b);
     json_write_object(&w);
     json_write_key(&w, STR("a"));
     json_write_u64(&w, 1);
@@ -50,7 +50,7 @@ TEST(json_write_nests_to_its_limit)
     struct json_writer w;
 
     buf_init(&b, 1000);
-    json_writer_init(&w, &b);
+    json_write_init(&w, &b);
     for (int i = 0; i < JSON_WRITE_DEPTH_MAX; i++) {
         if (i % 2) {
             json_write_object(&w);
@@ -82,7 +82,7 @@ TEST(json_write_keeps_the_first_failure_and_stops)
     struct json_writer w;
 
     buf_init(&b, 8);
-    json_writer_init(&w, &b);
+    json_write_init(&w, &b);
     json_write_array(&w);
     json_write_str(&w, STR("far too long"));
     CHECK_EQ(w.error, ERR_LIMIT);
@@ -167,7 +167,7 @@ TEST(json_write_i64_reaches_both_ends)
     struct json_writer w;
 
     buf_init(&b, 200);
-    json_writer_init(&w, &b);
+    json_write_init(&w, &b);
     json_write_array(&w);
     json_write_i64(&w, INT64_MIN);
     json_write_i64(&w, -1);
@@ -185,7 +185,7 @@ static void check_double(double value, str want)
     struct json_writer w;
 
     buf_init(&b, 100);
-    json_writer_init(&w, &b);
+    json_write_init(&w, &b);
     json_write_double(&w, value);
     CHECK_EQ(w.error, OK);
     CHECK_SAME(buf_view(&b), want);
@@ -229,7 +229,7 @@ TEST(json_write_double_reads_back_exactly)
         memcpy(&value, &bits, sizeof(value));
         if (!isfinite(value)) continue;
         buf_clear(&b);
-        json_writer_init(&w, &b);
+        json_write_init(&w, &b);
         json_write_double(&w, value);
         CHECK_EQ(json_check(buf_view(&b), NULL), OK);
         CHECK_EQ(buf_append_char(&b, '\0'), OK);

@@ -165,7 +165,7 @@ err settings_schema(struct buf *out)
 {
     struct json_writer w;
 
-    json_writer_init(&w, out);
+    json_write_init(&w, out);
     json_write_object(&w);
     write_text_member(&w, STR("$schema"), STR("https://json-schema.org/draft/2020-12/schema"));
     write_text_member(&w, STR("title"), STR("sluice configuration"));

@@ -75,7 +75,7 @@ void access_log_write(struct exchange *x)
 
     if (!g->access_log) return;
     buf_clear(&g->log_line);
-    json_writer_init(&w, &g->log_line);
+    json_write_init(&w, &g->log_line);
     json_write_object(&w);
     put_str(&w, STR("time"), timestamp(g, date));
     put_str(&w, STR("request_id"), x->id);

@@ -186,7 +186,7 @@ bool exchange_answer_models(struct exchange *x)
     struct json_writer w;
 
     buf_init(&x->answer, 1024 * 1024);
-    json_writer_init(&w, &x->answer);
+    json_write_init(&w, &x->answer);
     if (x->route.kind == ROUTE_MODELS) {
         // With nothing but "*" the upstream knows best what there is.
         if (s->model_count == 1 && !is_named(&s->models[0])) return false;

@@ -72,21 +72,6 @@ static void fail(struct client_conn *c, err why)
     call->events->failed(call, why == ERR_EOF ? ERR_CLOSED : why);
 }
 
-// Takes the first `len` bytes off `iov`; returns how many entries are left, moved to the front.
-static int skip(struct iovec *iov, int count, size_t len)
-{
-    int first = 0;
-
-    while (first < count && len >= iov[first].iov_len) {
-        len -= iov[first++].iov_len;
-    }
-    if (first == count) return 0;
-    iov[first].iov_base = (char *)iov[first].iov_base + len;
-    iov[first].iov_len -= len;
-    memmove(iov, iov + first, sizeof(*iov) * (size_t)(count - first));
-    return count - first;
-}
-
 // Sends as much of a request given whole as fits now, from where the caller keeps it.
 static err send_whole(struct client_conn *c)
 {
@@ -99,14 +84,13 @@ static err send_whole(struct client_conn *c)
     assert(r->body_count <= CLIENT_BODY_PIECES_MAX);
     iov[0] = (struct iovec){.iov_base = (void *)(uintptr_t)r->head.ptr, .iov_len = r->head.len};
     if (r->body_count) memcpy(iov + 1, r->body, sizeof(*iov) * (size_t)r->body_count);
-    count = skip(iov, count, c->sent_bytes);
+    count = wire_skip(iov, count, c->sent_bytes);
     while (count && c->wire.stream->is_writable) {
         err e = stream_write(c->wire.stream, iov, count, &len);
         if (e == ERR_AGAIN) return OK;
         if (e) return e;
         c->sent_bytes += len;
-        count = skip(iov, count, len);
-        if (count) c->wire.stream->is_writable = false; // the kernel is full; an edge will tell
+        count = wire_skip(iov, count, len);
     }
     call->is_request_done = count == 0;
     return OK;

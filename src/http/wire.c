@@ -1,6 +1,7 @@
 #include "http/wire.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { FILL_BYTES = 16 * 1024 }; // of one read behind bytes that were kept
 
@@ -67,38 +68,34 @@ void wire_settle(struct wire *w)
     w->is_in_scratch = false;
 }
 
-static err keep_rest(struct wire *w, const struct iovec *iov, int count, size_t sent)
+int wire_skip(struct iovec *iov, int count, size_t len)
 {
-    for (int i = 0; i < count; i++) {
-        size_t len = iov[i].iov_len;
-        if (sent >= len) {
-            sent -= len;
-            continue;
-        }
-        TRY(buf_append(&w->out,
-                       (str){.ptr = (const char *)iov[i].iov_base + sent, .len = len - sent}));
-        sent = 0;
+    int first = 0;
+
+    while (first < count && len >= iov[first].iov_len) {
+        len -= iov[first++].iov_len;
     }
-    return OK;
+    if (first == count) return 0;
+    iov[first].iov_base = (char *)iov[first].iov_base + len;
+    iov[first].iov_len -= len;
+    if (first) memmove(iov, iov + first, sizeof(*iov) * (size_t)(count - first));
+    return count - first;
 }
 
-err wire_write(struct wire *w, const struct iovec *iov, int count)
+err wire_write(struct wire *w, struct iovec *iov, int count)
 {
-    size_t total = 0;
-    size_t sent = 0;
-
-    for (int i = 0; i < count; i++) {
-        total += iov[i].iov_len;
-    }
-    if (total == 0) return OK;
-    if (!wire_is_congested(w) && w->stream->is_writable) {
+    count = wire_skip(iov, count, 0);
+    while (count && !wire_is_congested(w) && w->stream->is_writable) {
+        size_t sent = 0;
         err e = stream_write(w->stream, iov, count, &sent);
-        if (e && e != ERR_AGAIN) return e;
-        if (sent == total) return OK;
-        // Less than all means that the kernel is full: the next edge says when it isn't.
-        w->stream->is_writable = false;
+        if (e == ERR_AGAIN) break;
+        if (e) return e;
+        count = wire_skip(iov, count, sent);
     }
-    return keep_rest(w, iov, count, sent);
+    for (int i = 0; i < count; i++) {
+        TRY(buf_append(&w->out, (str){.ptr = iov[i].iov_base, .len = iov[i].iov_len}));
+    }
+    return OK;
 }
 
 err wire_flush(struct wire *w)

@@ -40,10 +40,13 @@ void wire_consume(struct wire *w, size_t len);
 // Keeps what is pending beyond the current callback.
 void wire_settle(struct wire *w);
 
-// Sends all of `iov` now or later. An error is final.
-err wire_write(struct wire *w, const struct iovec *iov, int count);
+// Sends all of `iov` now or later; the entries are used up. An error is final.
+err wire_write(struct wire *w, struct iovec *iov, int count);
 // Sends what was kept. OK also while some is left; see wire_is_congested().
 err wire_flush(struct wire *w);
+
+// Takes the first `len` bytes off `iov`; returns how many entries are left, moved to the front.
+int wire_skip(struct iovec *iov, int count, size_t len);
 
 static inline bool wire_is_congested(const struct wire *w)
 {

@@ -18,6 +18,7 @@ struct memory_end {
     struct memory_end *peer;
     struct task ready;
     struct buf arriving; // written by the peer, not yet read here
+    bool is_finished;    // this end writes no more
     bool is_closed;
     bool is_aborted; // by this end
 };
@@ -68,7 +69,7 @@ static err memory_read(struct stream *s, void *bytes, size_t size, size_t *len)
 
     if (m->peer->is_aborted) return ERR_CLOSED;
     if (view.len == 0) {
-        if (m->peer->is_closed) return ERR_EOF;
+        if (m->peer->is_closed || m->peer->is_finished) return ERR_EOF;
         s->is_readable = false;
         return ERR_AGAIN;
     }
@@ -104,6 +105,16 @@ static err memory_write(struct stream *s, const struct iovec *iov, int count, si
     return OK;
 }
 
+static void memory_finish(struct stream *s)
+{
+    struct memory_end *m = end_of(s);
+
+    m->is_finished = true;
+    if (m->peer->is_closed) return;
+    m->peer->stream.is_hung_up = true;
+    becomes_readable(m->peer);
+}
+
 static void memory_close(struct stream *s, enum stream_end how)
 {
     struct memory_end *m = end_of(s);
@@ -130,7 +141,13 @@ static str memory_protocol(struct stream *s)
 void memory_stream_pair(struct loop *loop, struct memory_stream_options options,
                         struct stream **out_a, struct stream **out_b)
 {
-    static const struct stream_ops ops = {memory_read, memory_write, memory_close, memory_protocol};
+    static const struct stream_ops ops = {
+        .read = memory_read,
+        .write = memory_write,
+        .finish = memory_finish,
+        .close = memory_close,
+        .protocol = memory_protocol,
+    };
     struct memory_pair *p = memory_new(struct memory_pair);
 
     p->capacity = options.capacity ? options.capacity : CAPACITY;

@@ -258,7 +258,7 @@ err openai_write_error(struct buf *out, const struct openai_error *e)
 {
     struct json_writer w;
 
-    json_writer_init(&w, out);
+    json_write_init(&w, out);
     json_write_object(&w);
     write_error(&w, e);
     json_write_object_end(&w);
@@ -277,7 +277,7 @@ err openai_write_stream_error(struct buf *out, const struct openai_stream *s,
         return buf_append(out, STR("\n\n"));
     }
     TRY(buf_append(out, STR("event: error\ndata: ")));
-    json_writer_init(&w, out);
+    json_write_init(&w, out);
     json_write_object(&w);
     json_write_key(&w, STR("type"));
     json_write_str(&w, STR("error"));
