@@ -1,6 +1,8 @@
 // Design: one race a dial.
 //
-//     RESOLVING -> CONNECTING -> FINISHED
+//     RESOLVING -> CONNECTING -> SECURING -> FINISHED
+//         |            |                        ^
+//         +------------+------------------------+
 //
 // An attempt is a tcp stream made while its connect is under way: its first readiness tells how
 // that went, and the winner is handed on as it is, registered with the kernel just once.
@@ -10,15 +12,17 @@
 #include "base/steps.h"
 #include "io/socket.h"
 #include "io/tcp.h"
+#include "io/tls_client.h"
 
 #include <assert.h>
 #include <unistd.h>
 
-enum race_step { RESOLVING, CONNECTING, FINISHED };
+enum race_step { RESOLVING, CONNECTING, SECURING, FINISHED };
 
 static const struct step race_steps[] = {
     [RESOLVING] = {"resolving", STEP_BIT(CONNECTING) | STEP_BIT(FINISHED)},
-    [CONNECTING] = {"connecting", STEP_BIT(FINISHED)},
+    [CONNECTING] = {"connecting", STEP_BIT(SECURING) | STEP_BIT(FINISHED)},
+    [SECURING] = {"securing", STEP_BIT(FINISHED)},
     [FINISHED] = {"finished", 0},
 };
 
@@ -35,7 +39,8 @@ struct dial_race {
     int step; // enum race_step
     struct dns_lookup lookup;
     struct timer stagger;
-    struct timer deadline;
+    struct timer deadline; // of connecting; the other steps have their own
+    struct tls_handshake handshake;
     struct attempt attempts[DNS_ADDRESSES_MAX]; // one an address
     size_t started_count;
     size_t live_count;
@@ -56,16 +61,19 @@ static void close_attempt(struct attempt *a)
     a->race->live_count--;
 }
 
-static void finish(struct dial_race *r, err result, struct stream *stream)
+static void stop_connecting(struct dial_race *r)
 {
-    struct loop *loop = r->network->loop;
-
-    steps_move(race_steps, &r->step, FINISHED);
     for (size_t i = 0; i < r->started_count; i++) {
         close_attempt(&r->attempts[i]);
     }
-    loop_alarm_stop(loop, &r->stagger);
-    loop_alarm_stop(loop, &r->deadline);
+    loop_alarm_stop(r->network->loop, &r->stagger);
+    loop_alarm_stop(r->network->loop, &r->deadline);
+}
+
+static void finish(struct dial_race *r, err result, struct stream *stream)
+{
+    steps_move(race_steps, &r->step, FINISHED);
+    stop_connecting(r);
     r->network->live_count--;
     r->dial->stream = stream;
     r->dial->race = NULL;
@@ -78,13 +86,17 @@ static void race_is_late(struct timer *t)
     finish(container_of(t, struct dial_race, deadline), ERR_TIMEOUT, NULL);
 }
 
+// Where a lookup or a handshake is under way its end is the race's; it may have its answer
+// already, which the flag then overrules.
 static void cancel_dial(struct op *op)
 {
     struct dial_race *r = container_of(op, struct dial, op)->race;
 
+    r->is_canceled = true;
     if (r->step == RESOLVING) {
-        r->is_canceled = true; // the lookup may have its answer already
         op_cancel(&r->lookup.op);
+    } else if (r->step == SECURING) {
+        op_cancel(&r->handshake.op);
     } else {
         finish(r, ERR_CANCELED, NULL);
     }
@@ -96,14 +108,35 @@ static void note_failure(struct dial_race *r, err e)
     if (r->failure == OK || r->failure == ERR_UNREACHABLE) r->failure = e;
 }
 
+static void secured(struct op *op, err result)
+{
+    struct dial_race *r = container_of(op, struct dial_race, handshake.op);
+
+    if (result) *tls_client_reason(r->dial->target->tls) = r->handshake.reason;
+    if (r->is_canceled && result == OK) {
+        stream_close(r->handshake.stream, STREAM_ABORT);
+        result = ERR_CANCELED;
+    }
+    finish(r, result, result == OK ? r->handshake.stream : NULL);
+}
+
 static void win(struct attempt *a)
 {
+    struct dial_race *r = a->race;
+    const struct dial_target *target = r->dial->target;
     struct stream *stream = a->stream;
 
     stream->user = NULL;
     a->stream = NULL;
-    a->race->live_count--;
-    finish(a->race, OK, stream);
+    r->live_count--;
+    if (!target->tls) {
+        finish(r, OK, stream);
+        return;
+    }
+    steps_move(race_steps, &r->step, SECURING);
+    stop_connecting(r);
+    tls_client_connect(&r->handshake, target->tls, target->host, stream, r->dial->deadline,
+                       secured);
 }
 
 static void start_next(struct dial_race *r);
@@ -118,10 +151,6 @@ static void attempt_ready(struct stream_user *user)
         note_failure(r, e);
         close_attempt(a);
         start_next(r);
-        return;
-    }
-    if (r->dial->target->tls) {
-        finish(r, ERR_UNSUPPORTED, NULL);
         return;
     }
     win(a);

@@ -18,7 +18,7 @@ struct memory_end {
     struct memory_end *peer;
     struct task ready;
     struct buf arriving; // written by the peer, not yet read here
-    bool is_finished;    // this end writes no more
+    bool is_ended;       // nothing more will be written by this end
     bool is_closed;
     bool is_aborted; // by this end
 };
@@ -69,7 +69,7 @@ static err memory_read(struct stream *s, void *bytes, size_t size, size_t *len)
 
     if (m->peer->is_aborted) return ERR_CLOSED;
     if (view.len == 0) {
-        if (m->peer->is_closed || m->peer->is_finished) return ERR_EOF;
+        if (m->peer->is_ended) return ERR_EOF;
         s->is_readable = false;
         return ERR_AGAIN;
     }
@@ -89,7 +89,7 @@ static err memory_write(struct stream *s, const struct iovec *iov, int count, si
     size_t room = m->pair->capacity - buf_len(to);
     size_t total = 0;
 
-    if (m->peer->is_closed) return ERR_CLOSED;
+    if (m->peer->is_closed || m->is_ended) return ERR_CLOSED;
     if (room == 0) {
         s->is_writable = false;
         return ERR_AGAIN;
@@ -109,7 +109,7 @@ static void memory_finish(struct stream *s)
 {
     struct memory_end *m = end_of(s);
 
-    m->is_finished = true;
+    m->is_ended = true;
     if (m->peer->is_closed) return;
     m->peer->stream.is_hung_up = true;
     becomes_readable(m->peer);
@@ -121,7 +121,7 @@ static void memory_close(struct stream *s, enum stream_end how)
 
     loop_forget(&m->ready);
     buf_done(&m->arriving);
-    m->is_closed = true;
+    m->is_closed = m->is_ended = true;
     m->is_aborted = how == STREAM_ABORT;
     if (m->peer->is_closed) {
         memory_free(m->pair);
@@ -163,4 +163,14 @@ void memory_stream_pair(struct loop *loop, struct memory_stream_options options,
     }
     *out_a = &p->ends[0].stream;
     *out_b = &p->ends[1].stream;
+}
+
+void memory_stream_hang_up(struct stream *s)
+{
+    struct memory_end *m = end_of(s);
+
+    m->is_ended = true;
+    if (m->peer->is_closed) return;
+    m->peer->stream.is_hung_up = true;
+    becomes_readable(m->peer);
 }

@@ -16,3 +16,7 @@ struct memory_stream_options {
 // Makes a pair. Each end is closed on its own.
 void memory_stream_pair(struct loop *loop, struct memory_stream_options options,
                         struct stream **out_a, struct stream **out_b);
+
+// Ends what `s` sends, as if its network had: the peer reads ERR_EOF after what was written, and
+// `s` can still be read. For cutting a connection under those who use it.
+void memory_stream_hang_up(struct stream *s);

@@ -158,3 +158,26 @@ TEST(memory_stream_cut_at_random_loses_nothing)
     stream_close(b, STREAM_ABORT);
     loop_done(&l);
 }
+
+TEST(memory_stream_hung_up_ends_one_way_only)
+{
+    struct loop l;
+    struct stream *a = NULL;
+    struct stream *b = NULL;
+    char bytes[64];
+    size_t len = 0;
+
+    loop_init_virtual(&l, 0);
+    memory_stream_pair(&l, (struct memory_stream_options){0}, &a, &b);
+    CHECK_EQ(send_text(a, STR("last"), &len), OK);
+    memory_stream_hang_up(a);
+    CHECK_EQ(send_text(a, STR("more"), &len), ERR_CLOSED);
+    CHECK_EQ(stream_read(b, bytes, sizeof(bytes), &len), OK);
+    CHECK_EQ(stream_read(b, bytes, sizeof(bytes), &len), ERR_EOF);
+    CHECK_EQ(send_text(b, STR("still"), &len), OK);
+    CHECK_EQ(stream_read(a, bytes, sizeof(bytes), &len), OK);
+    CHECK_EQ(len, 5);
+    stream_close(a, STREAM_CLOSE);
+    stream_close(b, STREAM_CLOSE);
+    loop_done(&l);
+}

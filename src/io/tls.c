@@ -1,0 +1,69 @@
+#include "io/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+
+void tls_reason_set(struct tls_reason *r, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len >= sizeof(r->text)) len = sizeof(r->text) - 1;
+    memcpy(r->text, text, len);
+    r->text[len] = '\0';
+}
+
+void tls_reason_take(struct tls_reason *r)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *text = NULL;
+
+    if (ERR_SYSTEM_ERROR(code)) {
+        text = strerrordesc_np(ERR_GET_REASON(code));
+    } else if (code) {
+        text = ERR_reason_error_string(code);
+    }
+    tls_reason_set(r, text ? text : code ? "unknown TLS error" : "");
+    ERR_clear_error();
+}
+
+err tls_protocols_init(struct tls_protocols *p, const str *names, size_t count)
+{
+    struct tls_protocols made = {.len = 0};
+
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].len == 0 || names[i].len > 255) return ERR_RANGE;
+        if (names[i].len + 1 > TLS_PROTOCOLS_MAX - made.len) return ERR_RANGE;
+        made.bytes[made.len++] = (unsigned char)names[i].len;
+        memcpy(made.bytes + made.len, names[i].ptr, names[i].len);
+        made.len += (unsigned)names[i].len;
+    }
+    *p = made;
+    return OK;
+}
+
+SSL_CTX *tls_context_new(bool is_server)
+{
+    SSL_CTX *ctx = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
+
+    // As everywhere in this house: out of memory, or without a usable OpenSSL, there is no going
+    // on.
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
+        abort();
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // One read a record, or for many small records, instead of two each.
+    SSL_CTX_set_read_ahead(ctx, 1);
+    return ctx;
+}
+
+err tls_path_copy(str path, char *out)
+{
+    if (path.len >= TLS_PATH_MAX || str_find_char(path, '\0') < path.len) return ERR_RANGE;
+    memcpy(out, path.ptr, path.len);
+    out[path.len] = '\0';
+    return OK;
+}
