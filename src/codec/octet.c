@@ -1,6 +1,6 @@
 #include "codec/octet.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "octet_skip_text() counts on it");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "octet_text_among_eight() counts on it");
 
 // Sums of OCTET_TOKEN 1, OCTET_TEXT 2, OCTET_TARGET 4 and OCTET_HOST 8, sixteen bytes a row.
 // clang-format off

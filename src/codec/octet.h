@@ -33,32 +33,30 @@ static inline bool octet_is_blank(char c)
 // The value of a hexadecimal digit in either case; -1 for another byte.
 int octet_hex_value(char c);
 
-// Marks, in the high bit of each byte, the control bytes among eight. Only the lowest mark is
-// exact: the borrow of a subtraction may reach the bytes above one. After "Bit Twiddling Hacks"
-// (S. Anderson), hasless(x,n) and haszero(v).
-static inline uint64_t octet_mark_controls(uint64_t eight)
+// How many of the eight bytes at `at` are text before the first that isn't. Each byte is judged in
+// its own seven low bits, so that no carry reaches a neighbour.
+static inline size_t octet_text_among_eight(const char *at)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t del = eight ^ (ones * 0x7f);
+    uint64_t eight = 0;
 
-    return (((eight - ones * 0x20) & ~eight) | ((del - ones) & ~del)) & (ones * 0x80);
+    memcpy(&eight, at, sizeof(eight));
+    uint64_t low = eight & (ones * 0x7f);
+    uint64_t is_not_low = low + ones * (0x80 - ' ');
+    uint64_t is_not_tab = (low ^ (ones * '\t')) + ones * 0x7f;
+    uint64_t is_del = low + ones;
+    uint64_t marks = ((~is_not_low & is_not_tab) | is_del) & ~eight & (ones * 0x80);
+    return marks ? (size_t)__builtin_ctzll(marks) / 8 : sizeof(eight);
 }
 
 // The first byte from `at` on that is not text; `end` if there is none.
 static inline const char *octet_skip_text(const char *at, const char *end)
 {
-    uint64_t eight = 0;
-
-    while (end - at >= (long)sizeof(eight)) {
-        memcpy(&eight, at, sizeof(eight));
-        uint64_t marks = octet_mark_controls(eight);
-        if (!marks) {
-            at += sizeof(eight);
-            continue;
-        }
-        at += __builtin_ctzll(marks) / 8; // little endian: the lowest mark is the first byte
-        if (*at != '\t') return at;
-        at++;
+    while (end - at >= (long)sizeof(uint64_t)) {
+        size_t len = octet_text_among_eight(at);
+        // Not `at += len` in either case: the next load must not wait for this count.
+        if (len < sizeof(uint64_t)) return at + len;
+        at += sizeof(uint64_t);
     }
     while (at < end && octet_is(*at, OCTET_TEXT)) {
         at++;
