@@ -34,7 +34,7 @@ void h1_body_init(struct h1_body *b, enum h1_framing framing, uint64_t content_l
 // Goes to `step` by a byte that is neither payload nor size, of which there may be only so many.
 static err spend(struct h1_body *b, enum h1_body_step step)
 {
-    b->step = step;
+    b->step = (uint8_t)step;
     b->overhead++;
     return b->overhead > H1_BODY_OVERHEAD_MAX ? ERR_LIMIT : OK;
 }
@@ -43,7 +43,7 @@ static err spend(struct h1_body *b, enum h1_body_step step)
 static err expect(struct h1_body *b, char c, char wanted, enum h1_body_step step)
 {
     if (c != wanted) return ERR_SYNTAX;
-    b->step = step;
+    b->step = (uint8_t)step;
     return OK;
 }
 
