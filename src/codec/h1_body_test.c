@@ -72,6 +72,8 @@ static const struct sample samples[] = {
     {"extensions", S("1;a=b;c=\"d;e\"\r\nx\r\n0 \t;f\r\n\r\n"), OK, S("x"), 0, false},
     {"trailers", S("1\r\nx\r\n0\r\nA: b\r\nC:\r\n\r\n"), OK, S("x"), 0, false},
     {"a pipelined request", S("1\r\nx\r\n0\r\n\r\nGET / HTTP/1.1"), OK, S("x"), 14, false},
+    {"more digits than one size may have",
+     S("000000001\r\na\r\n000000001\r\nb\r\n000000000\r\n\r\n"), OK, S("ab"), 0, false},
     {"a pipelined CRLF", S("0\r\n\r\n\r\n"), OK, S(""), 2, false},
     {"cut in the payload", S("5\r\nhel"), OK, S("hel"), 0, true},
     {"cut before the last line", S("1\r\nx\r\n0\r\n"), OK, S("x"), 0, true},
@@ -242,7 +244,10 @@ TEST(h1_body_without_bytes_is_done_at_once)
 TEST(h1_body_until_close_ends_with_the_connection)
 {
     static struct outcome o;
+    char more[] = "more";
     struct random r;
+    str payload;
+    size_t used = 9;
     struct h1_body b;
 
     random_init(&r, test_seed());
@@ -252,4 +257,6 @@ TEST(h1_body_until_close_ends_with_the_connection)
     CHECK(!o.is_done);
     CHECK_EQ(h1_body_end(&b), OK);
     CHECK(b.is_done);
+    CHECK_EQ(h1_body_decode(&b, more, 4, &payload, &used), OK);
+    CHECK_EQ(used + payload.len, 0);
 }

@@ -1,5 +1,6 @@
 #include "codec/h1.h"
 
+#include "base/memory.h"
 #include "base/random.h"
 
 #include "support/test.h"
@@ -251,34 +252,51 @@ TEST(h1_find_head_stops_at_the_blank_line)
     }
 }
 
-// Wherever the end lies within the blocks that are skipped at once, and whatever stands before it.
+static err find_in(const char *bytes, size_t end)
+{
+    size_t scanned = 0;
+    size_t len = 0;
+    err e = h1_find_head((str){bytes, end + 4}, 200, &scanned, &len);
+
+    CHECK(e != OK || len == end + 4);
+    return e;
+}
+
+// Wherever the end and whatever is wrong lie within the blocks that are skipped at once, which
+// begin behind the first line.
 TEST(h1_find_head_finds_the_end_and_an_error_at_any_offset)
 {
-    char bytes[120];
-    size_t len = 0;
+    static const char wrong[] = "\r\n\0\x1f\x7f";
+    enum { FIRST = 3, LAST = 80 };
 
-    for (size_t end = 1; end <= 100; end++) {
-        size_t scanned = 0;
-        memset(bytes, 'x', sizeof(bytes));
+    for (size_t end = FIRST + 1; end <= LAST; end++) {
+        char bytes[LAST + 4] = "x\r\n";
+        memset(bytes + FIRST, 'x', end - FIRST);
         memcpy(bytes + end, "\r\n\r\n", 4);
-        CHECK_EQ(h1_find_head((str){bytes, end + 4}, 200, &scanned, &len), OK);
-        CHECK_EQ(len, end + 4);
-        for (size_t at = 0; at < end; at++) {
-            static const char wrong[] = "\r\n\0\x1f\x7f";
-            for (size_t k = 0; k < 5; k++) {
+        CHECK_EQ(find_in(bytes, end), OK);
+        for (size_t at = FIRST; at < end; at++) {
+            for (size_t k = 0; k < sizeof(wrong) - 1; k++) {
                 bytes[at] = wrong[k];
-                scanned = 0;
-                CHECK_EQ(h1_find_head((str){bytes, end + 4}, 200, &scanned, &len), ERR_SYNTAX);
+                CHECK_EQ(find_in(bytes, end), ERR_SYNTAX);
             }
-            memcpy(bytes + at, at + 2 <= end ? "\r\n" : "xx", 2);
-            memcpy(bytes + end, "\r\n\r\n", 4);
-            scanned = 0;
-            if (at > 0 && at + 2 < end)
-                CHECK_EQ(h1_find_head((str){bytes, end + 4}, 200, &scanned, &len), OK);
-            memset(bytes + at, 'x', 2);
-            memcpy(bytes + end, "\r\n\r\n", 4);
+            bytes[at] = '\t';
+            CHECK_EQ(find_in(bytes, end), OK);
+            bytes[at] = 'x';
+        }
+        for (size_t at = FIRST + 1; at + 2 < end; at++) {
+            memcpy(bytes + at, "\r\n", 2);
+            CHECK_EQ(find_in(bytes, end), OK);
+            memcpy(bytes + at, "xx", 2);
         }
     }
+}
+
+TEST(h1_find_head_refuses_a_second_empty_line_at_once)
+{
+    size_t len = 0;
+
+    CHECK_EQ(find(STR("\r\n\r\n"), WHOLE, 99, &len), ERR_SYNTAX);
+    CHECK_EQ(find(STR("\r\n"), WHOLE, 99, &len), ERR_AGAIN);
 }
 
 TEST(h1_find_head_keeps_to_the_maximum)
@@ -291,6 +309,8 @@ TEST(h1_find_head_keeps_to_the_maximum)
         CHECK_EQ(find(head, (enum split)split, head.len - 1, &len), ERR_LIMIT);
         CHECK_EQ(find(head, (enum split)split, head.len - 2, &len), ERR_LIMIT);
         CHECK_EQ(find(head, (enum split)split, 5, &len), ERR_LIMIT);
+        CHECK_EQ(find(str_sub(head, 0, 9), (enum split)split, 9, &len), ERR_LIMIT);
+        CHECK_EQ(find(str_sub(head, 0, 9), (enum split)split, 10, &len), ERR_AGAIN);
     }
 }
 
@@ -305,6 +325,23 @@ TEST(h1_parse_refuses_what_is_no_whole_head)
     CHECK_EQ(h1_parse_response(STR("\r\n\r\n"), false, fields, FIELDS, &h), ERR_SYNTAX);
     CHECK_EQ(h1_parse_response(STR("HTTP/1.1 200\r\nX\r\n\r\n"), false, fields, FIELDS, &h),
              ERR_SYNTAX);
+}
+
+// In memory of just that size, so that a read past the end is seen.
+TEST(h1_parse_does_not_read_past_a_cut_head)
+{
+    str whole[] = {STR(GET "X: y\r\n\r\n"), STR(ANSWER "X: y\r\n\r\n")};
+
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t len = 1; len < whole[i].len; len++) {
+            struct h1_head h;
+            char *bytes = memory_alloc_raw(len);
+            memcpy(bytes, whole[i].ptr, len);
+            CHECK_EQ(h1_parse_request((str){bytes, len}, fields, FIELDS, &h), ERR_SYNTAX);
+            CHECK_EQ(h1_parse_response((str){bytes, len}, false, fields, FIELDS, &h), ERR_SYNTAX);
+            memory_free(bytes);
+        }
+    }
 }
 
 TEST(h1_parse_request_tells_all_parts)

@@ -70,6 +70,8 @@ static const struct sample samples[] = {
     {S("data: a\n\n\n\n\r\n\r\r\ndata: b\n\n"), S("||a;||b;")},
     {S("\n\n\ndata: a\n\n"), S("||a;")},
     {S("data: a\ndata: b\ndata:c\n\n"), S("||a\nb\nc;")},
+    {S("data: a\r\ndata: b\r\n\r\n"), S("||a\nb;")},
+    {S("data: a\rdata: b\r\ndata: c\n\r"), S("||a\nb\nc;")},
     {S("data\n\n"), S("||;")},
     {S("data:\n\n"), S("||;")},
     {S("data\ndata\n\n"), S("||\n;")},

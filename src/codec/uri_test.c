@@ -132,6 +132,7 @@ TEST(uri_is_authority_wants_a_host_and_nothing_more)
     CHECK(uri_is_authority(STR("a:")) && uri_is_authority(STR("[::]:1")));
     CHECK(!uri_is_authority(STR("")) && !uri_is_authority(STR(":1")));
     CHECK(!uri_is_authority(STR("a/")) && !uri_is_authority(STR("u@a")));
+    CHECK(!uri_is_authority(STR("[::1\0x]")) && !uri_is_authority(STR("a\0")));
     CHECK(!uri_is_authority(STR("[::]x")) && !uri_is_authority(STR("a:1x")));
 }
 
@@ -155,6 +156,7 @@ TEST(uri_decode_refuses_broken_escapes_and_keeps_to_its_room)
 
     CHECK_EQ(uri_decode(STR("%"), out, 3, &len), ERR_SYNTAX);
     CHECK_EQ(uri_decode(STR("%2"), out, 3, &len), ERR_SYNTAX);
+    CHECK_EQ(uri_decode(str_sub(STR("%20"), 0, 2), out, 3, &len), ERR_SYNTAX);
     CHECK_EQ(uri_decode(STR("%g0"), out, 3, &len), ERR_SYNTAX);
     CHECK_EQ(uri_decode(STR("%0g"), out, 3, &len), ERR_SYNTAX);
     CHECK_EQ(uri_decode(STR("a%20b"), out, 2, &len), ERR_LIMIT);
