@@ -87,6 +87,7 @@ static err read_line(struct sse_event *e, str line, struct buf *join)
     return OK;
 }
 
+// An LF in front is the rest of a CRLF that was split between two events.
 err sse_parse_event(str event, struct buf *join, struct sse_event *out)
 {
     struct sse_event e = {0};
@@ -95,6 +96,7 @@ err sse_parse_event(str event, struct buf *join, struct sse_event *out)
     const char *end = NULL;
 
     buf_clear(join);
+    if (str_starts(event, STR("\n"))) event = str_sub(event, 1, event.len);
     if (str_starts(event, mark)) event = str_sub(event, mark.len, event.len);
     at = event.ptr;
     end = event.len ? at + event.len : at;

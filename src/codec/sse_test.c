@@ -85,6 +85,9 @@ static const struct sample samples[] = {
     {S("\xEF\xBB\xBF"
        "data: x\n\n"),
      S("||x;")},
+    {S("data: a\n\r\n\xEF\xBB\xBF"
+       "data: b\n\n"),
+     S("||a;||b;")},
     {S("data: [DONE]\n\n"), S("||[DONE];")},
     {S("data: {\"a\":\"\\n\"}\n\n"), S("||{\"a\":\"\\n\"};")},
     {S("data: cut\n"), S("||cut;")},
