@@ -249,7 +249,7 @@ static void conn_answered(struct conn *c)
         conn_error(c, "an answer came before the request was sent");
         return;
     }
-    if (in_window && c->due_ns >= begin_ns) histogram_add(&latencies, now - c->due_ns);
+    if (c->due_ns >= begin_ns && c->due_ns < end_ns) histogram_add(&latencies, now - c->due_ns);
     if (in_window) request_count++;
     all_requests++;
     c->is_busy = false;
@@ -303,13 +303,14 @@ static void conn_read(struct conn *c, bool is_closed)
 
 // The run.
 
+// Open mode. What was due within the window is still sent after it, or the worst would be left out.
 static void fire_due(uint64_t start_ns, uint64_t now, uint64_t *fired)
 {
-    while (!is_over && free_count) {
+    while (free_count && !is_stopped && error_count < ERRORS_MAX) {
         uint64_t due = start_ns + *fired * SECOND / options.rate;
         struct conn *c = free_conns[free_from];
 
-        if (due > now) return;
+        if (due > now || due >= end_ns) return;
         free_from = (free_from + 1) % CONNS_MAX;
         free_count--;
         ++*fired;
@@ -376,10 +377,10 @@ static void run_busy(void)
         conn_next(&conns[i]);
     }
     while (!is_over || (in_flight && now < end_ns + DRAIN_S * SECOND)) {
-        if (options.rate) fire_due(start_ns, now, &fired);
         wait_once(time_to_wait(start_ns, now, fired));
         now = now_ns();
         move_window(now);
+        if (options.rate) fire_due(start_ns, now, &fired);
     }
 }
 
