@@ -16,6 +16,7 @@ _cores = sorted(os.sched_getaffinity(0))
 GATEWAY_CORE = _cores[0]
 LOAD_CORE = _cores[min(1, len(_cores) - 1)]
 PR_SET_PDEATHSIG = 1
+NICE = -10
 
 _libc = ctypes.CDLL(None)
 _running = []
@@ -28,6 +29,26 @@ class Broken(Exception):
 def _prepare(core):
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     os.sched_setaffinity(0, {core})
+    _ask_for_priority()
+
+
+def _ask_for_priority():
+    """Before other work, all children alike, where we may. Groups a session's processes, as
+    kernels with autogroups do, and then a process's own nice value counts only inside its group."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        with open("/proc/self/autogroup", "w") as f:
+            f.write(str(NICE))
+    except OSError:
+        pass
+
+
+def priority():
+    """What children get, for the report."""
+    can = start(["sh", "-c", "exec sleep 2"], LOAD_CORE)
+    nice = os.getpriority(os.PRIO_PROCESS, can.pid)
+    stop(can)
+    return f"nice {nice}"
 
 
 def start(argv, core, **options):

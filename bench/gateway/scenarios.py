@@ -136,7 +136,7 @@ class Window:
         self.after = self._read() if self.gateway.pids else None
 
     def figures(self, count):
-        """CPU microseconds per `count`, and the share of the core that others took, in percent."""
+        """CPU microseconds per `count`, and the shares of the core, in percent."""
         if not self.before or not self.after or not count:
             return {}
         d = {k: self.after[k] - self.before[k] for k in self.after}
@@ -144,6 +144,7 @@ class Window:
         ticks = max(1, d["user"] + d["system"])
         return {"cpu_us": cpu_us, "user_us": cpu_us * d["user"] / ticks,
                 "system_us": cpu_us * d["system"] / ticks,
+                "own": 100 * d["cpu"] / d["wall"],
                 "others": max(0.0, 100 * (d["busy"] - d["cpu"]) / d["wall"])}
 
 
@@ -245,16 +246,17 @@ def _measure_idle(run, _round_number):
 
 
 CPU_SPLIT = [Metric("user_us", "  of it user"), Metric("system_us", "  of it system")]
-OTHERS = Metric("others", "others on its core, %", has_ratio=False)
+SHARES = [Metric("own", "its share of its core, %", has_ratio=False, digits=0),
+          Metric("others", "others' share, %", has_ratio=False, digits=0)]
 
 ALL = [
     Scenario("chat", "1 KB -> 1 KB, 64 kept-alive connections, closed loop", _measure_chat,
              [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
               Metric("syscalls", "syscalls/request", digits=2),
-              Metric("rps", "requests/s", digits=0), OTHERS]),
+              Metric("rps", "requests/s", digits=0), *SHARES]),
     Scenario("big", "100 KB -> 1 KB, 32 kept-alive connections, closed loop", _measure_big,
              [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
-              Metric("rps", "requests/s", digits=0), OTHERS]),
+              Metric("rps", "requests/s", digits=0), *SHARES]),
     Scenario("latency", f"added latency at {RATE} requests/s, open loop, 64 connections",
              _measure_latency,
              [Metric("added_p50_us", "added p50 us"),
@@ -265,7 +267,7 @@ ALL = [
               Metric("stream_kb", "private KB/stream"),
               Metric("first_p50_ms", "first byte p50 ms"),
               Metric("first_p99_ms", "first byte p99 ms"),
-              Metric("events", "events/s", has_ratio=False, digits=0), OTHERS]),
+              Metric("events", "events/s", has_ratio=False, digits=0), *SHARES]),
     Scenario("idle", "idle kept-alive connections, after one request each", _measure_idle,
              [Metric("idle_bytes", "private B/connection", digits=0),
               Metric("idle_connections", "connections", has_ratio=False, digits=0),
