@@ -1,0 +1,179 @@
+// Design: the main thread runs the control loop: signals, the admin port, reload. Everything a
+// client sees happens on the workers.
+#include "admin/admin.h"
+#include "cli/command.h"
+#include "cli/configuration.h"
+#include "cli/fleet.h"
+#include "io/signals.h"
+#include "io/socket.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OFFLOAD_THREADS = 4, OFFLOAD_QUEUE_MAX = 1024, REPORT_MAX = 256 * 1024 };
+
+struct serving {
+    struct loop loop;
+    struct offload offload;
+    struct signals signals;
+    struct admin admin;
+    struct fleet fleet;
+    str path; // of the configuration; empty: the embedded one
+    bool is_draining;
+};
+
+static void say(const char *what, const struct address *a)
+{
+    char text[ADDRESS_TEXT_MAX];
+    size_t len = stream_address_text(a, text);
+
+    fprintf(stderr, "sluice: %s http://%.*s\n", what, (int)len, text);
+}
+
+static void say_restart(const struct settings *old, const struct settings *now)
+{
+    str keys[SETTINGS_RESTART_MAX];
+    size_t count = settings_needs_restart(old, now, keys);
+
+    for (size_t i = 0; i < count; i++) {
+        fprintf(stderr, "sluice: %" STR_FMT " changed: it takes effect at the next start\n",
+                STR_ARG(keys[i]));
+    }
+}
+
+static void reload(struct serving *s)
+{
+    struct settings *settings = NULL;
+    struct buf report;
+
+    buf_init(&report, REPORT_MAX);
+    if (configuration_load(s->path, &report, &settings)) {
+        str text = buf_view(&report);
+        fprintf(stderr, "%" STR_FMT "sluice: configuration refused, the last good one rules on\n",
+                STR_ARG(text));
+        admin_set_problem(&s->admin, text);
+    } else {
+        say_restart(s->fleet.settings, settings);
+        fleet_apply(&s->fleet, settings);
+        admin_set_problem(&s->admin, STR(""));
+        settings_unref(settings);
+        fputs("sluice: configuration reloaded\n", stderr);
+    }
+    buf_done(&report);
+}
+
+static void on_drained(struct fleet *f)
+{
+    loop_stop(container_of(f, struct serving, fleet)->fleet.control);
+}
+
+static void on_signal(struct signals *signals, int number)
+{
+    struct serving *s = container_of(signals, struct serving, signals);
+
+    if (number == SIGHUP) {
+        if (!s->is_draining) reload(s);
+        return;
+    }
+    if (s->is_draining) { // asked twice: at once
+        loop_stop(&s->loop);
+        return;
+    }
+    fputs("sluice: finishing what is under way; once more to stop at once\n", stderr);
+    s->is_draining = true;
+    s->admin.is_ready = false;
+    s->fleet.drained = on_drained;
+    fleet_drain(&s->fleet);
+}
+
+static err open_admin(struct serving *s, const struct settings *settings)
+{
+    struct address address;
+
+    TRY(socket_parse_address(settings->admin.address, &address));
+    return admin_open(&s->admin, &s->loop, &address, s->fleet.metrics, s->fleet.count);
+}
+
+// Runs until a signal ends it.
+static int run(struct serving *s, struct settings *settings)
+{
+    const char *what = "";
+    int exit_code = COMMAND_GOOD;
+    err e = fleet_start(&s->fleet, &s->loop, &s->offload, settings, &what);
+
+    if (e) {
+        exit_code = command_fail(COMMAND_FAILED, "%s %" STR_FMT ": %s", what,
+                                 STR_ARG(settings->listen.address), err_text(e));
+        fleet_done(&s->fleet);
+        return exit_code;
+    }
+    e = open_admin(s, settings);
+    if (e) {
+        exit_code = command_fail(COMMAND_FAILED, "admin.address %" STR_FMT ": %s",
+                                 STR_ARG(settings->admin.address), err_text(e));
+    } else {
+        struct address address = fleet_address(&s->fleet);
+        say("serving", &address);
+        say("admin", &s->admin.server.listener.address);
+        if (!settings->model_count)
+            fputs("sluice: no models are configured; see sluice help serve\n", stderr);
+        s->admin.is_ready = true;
+        loop_run(&s->loop);
+    }
+    admin_close(&s->admin);
+    fleet_stop(&s->fleet);
+    offload_close(&s->offload);
+    fleet_done(&s->fleet);
+    return exit_code;
+}
+
+static int serve(str path, struct settings *settings)
+{
+    static struct serving s; // one a process, and large
+    int exit_code = COMMAND_FAILED;
+
+    s.path = path;
+    s.signals.received = on_signal;
+    err e = signals_block();
+    if (!e) e = loop_init(&s.loop);
+    if (!e) e = signals_open(&s.signals, &s.loop);
+    if (!e) e = offload_open(&s.offload, OFFLOAD_THREADS, OFFLOAD_QUEUE_MAX);
+    if (e) return command_fail(COMMAND_FAILED, "can't start: %s", err_text(e));
+    exit_code = run(&s, settings);
+    signals_close(&s.signals);
+    loop_done(&s.loop);
+    return exit_code;
+}
+
+int cmd_serve(char **args)
+{
+    static const struct command_help help = {
+        "serve [-c FILE]",
+        "Runs the gateway. Without a file it serves with embedded defaults: OPENAI_API_KEY in the\n"
+        "environment makes api.openai.com the provider of every model.\n"
+        "\n"
+        "SIGTERM and SIGINT finish what is under way (drains.grace), SIGHUP reads the file again;\n"
+        "a refused one changes nothing. sluice help config lists every key.\n"};
+    str path = STR("");
+    const struct option options[] = {{"config", 'c', "FILE", "the configuration", &path, NULL}};
+    struct settings *settings = NULL;
+    struct buf report;
+    int positional = 0;
+    int exit_code = 0;
+
+    if (!command_begin(&help, options, 1, args, &positional, &exit_code)) return exit_code;
+    if (positional)
+        return command_fail(COMMAND_USAGE, "unexpected \"%s\" (usage: sluice %s)", args[0],
+                            help.usage);
+    buf_init(&report, REPORT_MAX);
+    if (configuration_load(path, &report, &settings)) {
+        (void)fwrite(buf_view(&report).ptr, 1, buf_len(&report), stderr); // nowhere else to go
+        buf_done(&report);
+        return COMMAND_FAILED;
+    }
+    buf_done(&report);
+    exit_code = serve(path, settings);
+    settings_unref(settings);
+    return exit_code;
+}

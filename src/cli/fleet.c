@@ -1,0 +1,226 @@
+// Design: a message to the workers is one heap object a worker, freed where it arrives. Draining
+// ends at each worker when its last connection has gone or the grace is over, and is then told to
+// the control loop, which stops the threads once all have told it.
+#include "cli/fleet.h"
+
+#include "base/memory.h"
+#include "io/socket.h"
+
+enum { MEASURE_MS = 250 };
+
+struct order {
+    struct message message;
+    struct fleet_worker *to;
+    struct settings *settings;
+};
+
+static struct fleet_worker *of_worker(struct worker *w)
+{
+    return container_of(w, struct fleet_worker, worker);
+}
+
+static void on_measure(struct timer *t)
+{
+    struct fleet_worker *w = container_of(t, struct fleet_worker, measure);
+
+    gateway_measure(&w->gateway);
+    if (w->has_log) metrics_set(&w->gateway.metrics.log_dropped, w->log.dropped_count);
+    loop_alarm(&w->worker.loop, t, MEASURE_MS, on_measure);
+}
+
+// --- Start ---
+
+static err open_log(struct fleet_worker *w, const struct settings *s)
+{
+    str path = s->telemetry.access_log.path;
+
+    if (str_eq(path, STR("off"))) return OK;
+    TRY(log_writer_open(&w->log, &w->worker.loop, w->fleet->offload, path));
+    w->has_log = true;
+    return OK;
+}
+
+static void close_worker(struct worker *worker)
+{
+    struct fleet_worker *w = of_worker(worker);
+
+    loop_alarm_stop(&worker->loop, &w->measure);
+    loop_alarm_stop(&worker->loop, &w->grace);
+    gateway_close(&w->gateway);
+    gateway_done(&w->gateway);
+    dial_network_done(&w->network);
+    if (w->has_log) log_writer_close(&w->log);
+}
+
+static err start_worker(struct worker *worker)
+{
+    struct fleet_worker *w = of_worker(worker);
+    struct fleet *f = w->fleet;
+    bool is_shared = f->count > 1;
+
+    TRY(open_log(w, f->settings));
+    dial_network_init(&w->network, &worker->loop, f->offload);
+    err e = gateway_init(&w->gateway, &worker->loop, &w->network.dialer, f->settings,
+                         w->has_log ? &w->log : NULL);
+    if (e) {
+        dial_network_done(&w->network);
+        if (w->has_log) log_writer_close(&w->log);
+        return e;
+    }
+    e = server_listen(&w->gateway.server, &w->address, is_shared);
+    if (e) {
+        close_worker(worker);
+        return e;
+    }
+    w->address = w->gateway.server.listener.address;
+    loop_alarm(&worker->loop, &w->measure, MEASURE_MS, on_measure);
+    return OK;
+}
+
+static err start_workers(struct fleet *f, const char **what)
+{
+    struct worker_options options = {.cpu = WORKER_NOT_PINNED,
+                                     .name = "sluice-worker",
+                                     .start = start_worker,
+                                     .stop = close_worker};
+    struct address address;
+
+    *what = "listen.address";
+    TRY(socket_parse_address(f->settings->listen.address, &address));
+    for (unsigned i = 0; i < f->count; i++) {
+        struct fleet_worker *w = &f->workers[i];
+        w->fleet = f;
+        w->address = address;
+        f->metrics[i] = &w->gateway.metrics;
+        *what = "starting to listen";
+        TRY(worker_start(&w->worker, &options));
+        address = w->address; // the others share the port that the first was given
+    }
+    return OK;
+}
+
+err fleet_start(struct fleet *f, struct loop *control, struct offload *offload,
+                struct settings *settings, const char **what)
+{
+    unsigned count = settings->listen.workers ? settings->listen.workers : worker_cpu_count();
+
+    *f = (struct fleet){.control = control, .offload = offload};
+    f->count = count < FLEET_WORKERS_MAX ? count : FLEET_WORKERS_MAX;
+    f->settings = settings_ref(settings);
+    f->workers = memory_alloc(sizeof(*f->workers) * f->count);
+    err e = start_workers(f, what);
+    if (e) fleet_stop(f);
+    return e;
+}
+
+struct address fleet_address(const struct fleet *f)
+{
+    return f->workers[0].address;
+}
+
+// --- Orders ---
+
+static void send(struct fleet_worker *w, struct settings *settings, message_fn *run)
+{
+    struct order *o = memory_new(struct order);
+
+    o->to = w;
+    o->settings = settings ? settings_ref(settings) : NULL;
+    loop_post(&w->worker.loop, &o->message, run);
+}
+
+static void free_order(struct order *o)
+{
+    settings_unref(o->settings);
+    memory_free(o);
+}
+
+static void do_apply(struct message *m, struct loop *loop)
+{
+    struct order *o = container_of(m, struct order, message);
+    struct fleet_worker *w = o->to;
+
+    (void)loop;
+    // What can fail (a CA file) was tried by the control loop just before; the old settings rule
+    // on.
+    if (gateway_apply(&w->gateway, o->settings)) metrics_add(&w->gateway.metrics.apply_failures, 1);
+    if (w->has_log) log_writer_reopen(&w->log);
+    free_order(o);
+}
+
+void fleet_apply(struct fleet *f, struct settings *settings)
+{
+    struct settings *old = f->settings;
+
+    f->settings = settings_ref(settings);
+    settings_unref(old);
+    for (unsigned i = 0; i < f->count; i++) {
+        send(&f->workers[i], settings, do_apply);
+    }
+}
+
+static void take_drained(struct message *m, struct loop *loop)
+{
+    struct fleet *f = container_of(m, struct fleet_worker, drained)->fleet;
+
+    (void)loop;
+    if (++f->drained_count == f->count && f->drained) f->drained(f);
+}
+
+static void tell_drained(struct fleet_worker *w)
+{
+    if (w->is_drained) return;
+    w->is_drained = true;
+    loop_post(w->fleet->control, &w->drained, take_drained);
+}
+
+static void on_gateway_drained(struct gateway *g)
+{
+    tell_drained(container_of(g, struct fleet_worker, gateway));
+}
+
+static void on_grace_over(struct timer *t)
+{
+    struct fleet_worker *w = container_of(t, struct fleet_worker, grace);
+
+    // Closing it tells each client, and then that it is drained.
+    gateway_close(&w->gateway);
+    tell_drained(w);
+}
+
+static void do_drain(struct message *m, struct loop *loop)
+{
+    struct order *o = container_of(m, struct order, message);
+    struct fleet_worker *w = o->to;
+
+    loop_alarm(loop, &w->grace, o->settings->drains.grace_ms, on_grace_over);
+    w->gateway.drained = on_gateway_drained;
+    gateway_drain(&w->gateway);
+    free_order(o);
+}
+
+void fleet_drain(struct fleet *f)
+{
+    for (unsigned i = 0; i < f->count; i++) {
+        send(&f->workers[i], f->settings, do_drain);
+    }
+}
+
+void fleet_stop(struct fleet *f)
+{
+    for (unsigned i = 0; i < f->count; i++) {
+        worker_stop(&f->workers[i].worker);
+    }
+    for (unsigned i = 0; i < f->count; i++) {
+        worker_join(&f->workers[i].worker);
+    }
+}
+
+void fleet_done(struct fleet *f)
+{
+    for (unsigned i = 0; i < f->count; i++) {
+        worker_done(&f->workers[i].worker);
+    }
+    memory_free(f->workers);
+    settings_unref(f->settings);
+}

@@ -1,0 +1,55 @@
+// fleet: the workers of `sluice serve`, seen from the control loop.
+//
+// Each worker has a loop on a thread of its own, with a gateway, a dialer and an access log; they
+// share the listening port and nothing else. The control loop talks to them by messages.
+#pragma once
+
+#include "config/settings.h"
+#include "gateway/gateway.h"
+#include "io/dial_network.h"
+#include "io/log_writer.h"
+#include "io/offload.h"
+#include "io/worker.h"
+
+enum { FLEET_WORKERS_MAX = 256 };
+
+struct fleet;
+
+struct fleet_worker {
+    struct worker worker;
+    struct fleet *fleet;
+    struct dial_network network;
+    struct log_writer log;
+    struct gateway gateway;
+    struct timer measure; // copies counters to the metrics
+    struct timer grace;
+    struct message drained; // to the control loop
+    struct address address; // where it listens
+    bool has_log;
+    bool is_drained;
+};
+
+struct fleet {
+    struct loop *control;
+    struct offload *offload;
+    struct settings *settings; // the newest that was applied
+    struct fleet_worker *workers;
+    const struct metrics *metrics[FLEET_WORKERS_MAX];
+    unsigned count;
+    unsigned drained_count;
+    void (*drained)(struct fleet *f); // every worker has finished
+};
+
+// Starts the workers; on failure `*what` says what could not be done.
+err fleet_start(struct fleet *f, struct loop *control, struct offload *offload,
+                struct settings *settings, const char **what);
+// Where it listens: the port the kernel chose, if it was to choose.
+struct address fleet_address(const struct fleet *f);
+
+// New requests follow `settings`; access logs are opened again.
+void fleet_apply(struct fleet *f, struct settings *settings);
+// Lets requests finish for settings.drains.grace_ms; then `drained` is called.
+void fleet_drain(struct fleet *f);
+// Asks the threads to end and waits. Before the offload pool closes; fleet_done() after.
+void fleet_stop(struct fleet *f);
+void fleet_done(struct fleet *f);
