@@ -93,9 +93,11 @@ static bool is_byte_allowed(enum settings_type type, unsigned char c)
     return c >= ' ' && c != 0x7f;
 }
 
+// An empty text is as good as none where none is allowed and has no default.
 static bool check_text(struct reader *r, const struct value *v)
 {
     const struct settings_field *f = v->field;
+    bool may_be_empty = !f->is_required && !f->fallback;
     const char *what = "holds a control byte";
 
     if (f->type == SETTINGS_NAME) what = "holds more than letters, digits and \". _ -\"";
@@ -105,7 +107,7 @@ static bool check_text(struct reader *r, const struct value *v)
         refuse(r, v, STR(""), what);
         return false;
     }
-    if (v->text.len > f->max || (v->text.len < f->min && f->is_required)) {
+    if (v->text.len > f->max || (v->text.len < f->min && !may_be_empty)) {
         refuse(r, v, bounds_hint(r, f), v->text.len ? "is too long" : "is empty");
         return false;
     }

@@ -280,6 +280,8 @@ TEST(settings_refuse_values_of_another_kind)
                       "f:4:9: models must be a list\n"));
     check_refused(STR("[a]"), STR("f:1:1: a configuration is a mapping of keys to values\n"));
     check_refused(STR("just text"), STR("f:1:1: a configuration is a mapping of keys to values\n"));
+    check_refused(STR("telemetry: {access_log: {path: \"${EMPTY}\"}}"),
+                  STR("f:1:32: path: \"${EMPTY}\" is empty (1 to 4095 bytes)\n"));
     check_refused(STR("telemetry: {access_log: {path: \"a\\x07\"}}"),
                   STR("f:1:32: path: \"a?\" holds a control byte\n"));
 }
