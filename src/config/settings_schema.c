@@ -92,7 +92,12 @@ static void write_scalar(struct json_writer *w, const struct settings_field *f)
         write_pattern(w, STR("\\$\\{"));
         json_write_array_end(w);
     }
-    if (f->fallback) write_text_member(w, STR("default"), str_from_c(f->fallback));
+    if (!f->fallback) return;
+    json_write_key(w, STR("default"));
+    if (f->type == SETTINGS_COUNT || f->type == SETTINGS_SWITCH)
+        json_write_raw(w, str_from_c(f->fallback)); // reads the same in YAML and JSON
+    else
+        json_write_str(w, str_from_c(f->fallback));
 }
 
 static err describe(const struct settings_field *f, struct buf *out)

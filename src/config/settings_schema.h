@@ -1,7 +1,8 @@
 // settings_schema: a JSON Schema (draft 2020-12) of the configuration, written from the table.
 //
 // For editors and CI. It can't judge what only the reader knows: whether a provider named exists,
-// sums of weights, bounds of durations and sizes that are written with a unit.
+// sums of weights, bounds of durations and sizes that are written with a unit. It is stricter in
+// one thing: a section or list left empty must be left out.
 // docs/reference/config.schema.json is its output; a test compares them.
 #pragma once
 
