@@ -195,7 +195,7 @@ static void read_number(struct settings_reader *r, const struct value *v)
         store_number(v, number);
 }
 
-// The nearest provider name as it stands in the file; none that the environment had a part in.
+// The nearest provider name, of those that stand in the file: never what a variable put there.
 static str nearest_provider(struct settings_reader *r, str name)
 {
     const struct yaml_node *list = yaml_get(r->root, STR("providers"));
@@ -204,8 +204,7 @@ static str nearest_provider(struct settings_reader *r, str name)
 
     for (const struct yaml_node *n = list ? list->first : NULL; n; n = n->next) {
         const struct yaml_node *provider = yaml_get(n, STR("name"));
-        if (!provider || str_find(provider->text, STR("${")) < provider->text.len) continue;
-        names[count++] = provider->text;
+        if (provider) names[count++] = provider->text;
     }
     return diag_nearest(name, names, count);
 }
