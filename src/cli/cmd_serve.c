@@ -33,13 +33,13 @@ static void say(const char *what, const struct address *a)
 
 static void say_restart(const struct settings *old, const struct settings *now)
 {
-    str keys[SETTINGS_RESTART_MAX];
-    size_t count = settings_needs_restart(old, now, keys);
+    struct buf keys;
 
-    for (size_t i = 0; i < count; i++) {
-        fprintf(stderr, "sluice: %" STR_FMT " changed: it takes effect at the next start\n",
-                STR_ARG(keys[i]));
-    }
+    buf_init(&keys, REPORT_MAX);
+    if (settings_needs_restart(old, now, &keys))
+        fprintf(stderr, "sluice: takes effect at the next start: %" STR_FMT "\n",
+                STR_ARG(buf_view(&keys)));
+    buf_done(&keys);
 }
 
 static void reload(struct serving *s)

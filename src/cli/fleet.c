@@ -120,7 +120,7 @@ struct address fleet_address(const struct fleet *f)
 
 // --- Orders ---
 
-static void send(struct fleet_worker *w, struct settings *settings, message_fn *run)
+static void order(struct fleet_worker *w, struct settings *settings, message_fn *run)
 {
     struct order *o = memory_new(struct order);
 
@@ -155,7 +155,7 @@ void fleet_apply(struct fleet *f, struct settings *settings)
     f->settings = settings_ref(settings);
     settings_unref(old);
     for (unsigned i = 0; i < f->count; i++) {
-        send(&f->workers[i], settings, do_apply);
+        order(&f->workers[i], settings, do_apply);
     }
 }
 
@@ -202,7 +202,7 @@ static void do_drain(struct message *m, struct loop *loop)
 void fleet_drain(struct fleet *f)
 {
     for (unsigned i = 0; i < f->count; i++) {
-        send(&f->workers[i], f->settings, do_drain);
+        order(&f->workers[i], f->settings, do_drain);
     }
 }
 

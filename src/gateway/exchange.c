@@ -300,7 +300,9 @@ static void route_by_body(struct exchange *x)
         return;
     }
     str quoted = x->request.models[x->request.model_count - 1];
-    x->model = json_decode(str_sub(quoted, 1, quoted.len - 2), &x->call->arena);
+    // The body is freed before the exchange is logged.
+    x->model = arena_str(&x->call->arena,
+                         json_decode(str_sub(quoted, 1, quoted.len - 2), &x->call->arena));
     m = settings_find_model(x->view->settings, x->model);
     if (m) {
         send_to(x, m);
