@@ -7,6 +7,8 @@
 // block scalar at the end of the text reads as one zero byte, therefore those are refused too.
 #include "codec/yaml.h"
 
+#include "codec/utf8.h"
+
 #include <libfyaml.h>
 #include <string.h>
 
@@ -30,37 +32,13 @@ static err refuse(struct builder *b, struct diag_place place, err e, const char 
     return e;
 }
 
-// The length of the UTF-8 character (RFC 3629) that `s` begins with; 0 if it is malformed.
-static size_t character_len(const unsigned char *s, size_t left)
-{
-    static const struct {
-        unsigned char first, last, second_min, second_max, len;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
-        if (s[0] < forms[i].first || s[0] > forms[i].last) continue;
-        size_t len = forms[i].len;
-        if (len > left) return 0;
-        if (len > 1 && (s[1] < forms[i].second_min || s[1] > forms[i].second_max)) return 0;
-        for (size_t k = 2; k < len; k++) {
-            if ((s[k] & 0xc0) != 0x80) return 0;
-        }
-        return len;
-    }
-    return 0;
-}
-
 static err check_characters(struct builder *b, str text)
 {
     const unsigned char *s = (const unsigned char *)text.ptr;
     struct diag_place place = {1, 1};
 
     for (size_t i = 0; i < text.len;) {
-        size_t len = character_len(s + i, text.len - i);
+        size_t len = utf8_sequence(str_sub(text, i, UTF8_SEQUENCE_MAX));
         bool is_control = s[i] == 0x7f || (s[i] < 0x20 && !(s[i] >= '\t' && s[i] <= '\r'));
         if (!len) return refuse(b, place, ERR_SYNTAX, "the text is not UTF-8");
         if (is_control || s[i] == '\v' || s[i] == '\f')
