@@ -45,9 +45,8 @@ static void put_u64(struct json_writer *w, str key, uint64_t value)
 static void put_times(struct json_writer *w, const struct exchange *x)
 {
     usec started = x->call->started_us;
-    usec now = x->gateway->loop->now_us;
 
-    put_u64(w, STR("duration_us"), now > started ? (uint64_t)(now - started) : 0);
+    put_u64(w, STR("duration_us"), (uint64_t)(x->ended_us - started));
     if (!x->first_us) return;
     put_u64(w, STR("first_byte_us"), (uint64_t)(x->first_us - started));
     put_u64(w, STR("own_us"), (uint64_t)x->own_us);

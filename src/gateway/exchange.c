@@ -50,7 +50,7 @@ static void count(const struct exchange *x)
         metrics_add(&m->input_tokens, usage->input_tokens);
         metrics_add(&m->output_tokens, usage->output_tokens);
     }
-    metrics_observe(&m->duration, g->loop->now_us - x->call->started_us);
+    metrics_observe(&m->duration, x->ended_us - x->call->started_us);
     if (!x->first_us) return;
     metrics_observe(&m->first_token, x->first_us - x->call->started_us);
     metrics_observe(&m->own, x->own_us);
@@ -62,6 +62,7 @@ void exchange_end(struct exchange *x)
 
     steps_move(exchange_steps, &x->step, EXCHANGE_ENDED);
     if (x->mode == EXCHANGE_EVENTS && !x->usage.is_known) x->usage = x->relay.stream.usage;
+    x->ended_us = loop_clock(g->loop);
     count(x);
     access_log_write(x);
     client_call_cancel(&x->up);

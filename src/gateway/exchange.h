@@ -65,8 +65,9 @@ struct exchange {
     msec wrote_at;    // when the client last got something
     usec sent_us;     // the request to the upstream, by the exact clock
     usec first_us;    // the first piece of the answer to the client; 0 before
-    usec own_us;      // spent by ourselves until then
-    str failure;      // for the log: what went wrong
+    usec ended_us;
+    usec own_us; // spent by ourselves until then
+    str failure; // for the log: what went wrong
     unsigned attempts;
     bool is_client_gone;
 };
