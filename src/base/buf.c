@@ -37,6 +37,7 @@ err buf_reserve(struct buf *b, size_t more, char **out)
         } else {
             size_t size = b->size * 2 > BUF_SMALLEST ? b->size * 2 : BUF_SMALLEST;
             if (size < len + more) size = len + more;
+            if (size > b->max) size = b->max;
             char *bytes = memory_alloc_raw(size);
             if (len) memcpy(bytes, b->bytes + b->start, len);
             memory_free(b->bytes);
@@ -56,11 +57,10 @@ void buf_grew(struct buf *b, size_t more)
     b->end += more;
 }
 
-err buf_append(struct buf *b, str s)
+err buf_append_growing(struct buf *b, str s)
 {
     char *room = NULL;
 
-    if (s.len == 0) return OK;
     TRY(buf_reserve(b, s.len, &room));
     memcpy(room, s.ptr, s.len);
     b->end += s.len;
@@ -83,6 +83,7 @@ err buf_append_format(struct buf *b, const char *format, ...)
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
     assert(len >= 0);
+    // vsnprintf writes a NUL behind the text, which is not kept but needs its place.
     err e = buf_reserve(b, (size_t)len + 1, &room);
     if (!e) {
         (void)vsnprintf(room, (size_t)len + 1, format, again); // measured just above

@@ -8,11 +8,13 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <string.h>
+
 struct buf {
     char *bytes;
     size_t start; // of what is still to consume
     size_t end;
-    size_t size; // allocated
+    size_t size; // allocated; never above max
     size_t max;
 };
 
@@ -34,7 +36,17 @@ str buf_view(const struct buf *b);
 err buf_reserve(struct buf *b, size_t more, char **out);
 void buf_grew(struct buf *b, size_t more);
 
-err buf_append(struct buf *b, str s);
+// Where there is no room yet.
+err buf_append_growing(struct buf *b, str s);
+
+static inline err buf_append(struct buf *b, str s)
+{
+    if (s.len > b->size - b->end) return buf_append_growing(b, s);
+    if (s.len) memcpy(b->bytes + b->end, s.ptr, s.len);
+    b->end += s.len;
+    return OK;
+}
+
 err buf_append_char(struct buf *b, char c);
 [[gnu::format(printf, 2, 3)]] err buf_append_format(struct buf *b, const char *format, ...);
 err buf_append_u64(struct buf *b, uint64_t value);

@@ -30,7 +30,14 @@ typedef struct str {
 str str_from_c(const char *text);
 
 bool str_eq(str a, str b);
-bool str_eq_nocase(str a, str b);
+// The bytes of two texts of one length.
+bool str_eq_nocase_bytes(const char *a, const char *b, size_t len);
+
+static inline bool str_eq_nocase(str a, str b)
+{
+    return a.len == b.len && str_eq_nocase_bytes(a.ptr, b.ptr, a.len);
+}
+
 bool str_starts(str s, str prefix);
 bool str_ends(str s, str suffix);
 

@@ -60,8 +60,10 @@ static err start_worker(struct worker *worker)
 
     TRY(open_log(w, f->settings));
     dial_network_init(&w->network, &worker->loop, f->offload);
-    err e = gateway_init(&w->gateway, &worker->loop, &w->network.dialer, f->settings,
-                         w->has_log ? &w->log : NULL);
+    const struct gateway_options options = {.dialer = &w->network.dialer,
+                                            .access_log = w->has_log ? &w->log : NULL,
+                                            .shares = f->count};
+    err e = gateway_init(&w->gateway, &worker->loop, &options, f->settings);
     if (e) {
         dial_network_done(&w->network);
         if (w->has_log) log_writer_close(&w->log);

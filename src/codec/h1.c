@@ -360,18 +360,9 @@ static bool is_listed_in_connection(const struct h1_head *head, str name)
     return false;
 }
 
-bool h1_field_is_hop_by_hop(const struct h1_head *head, const struct h1_field *field)
+bool h1_connection_lists(const struct h1_head *head, str name)
 {
-    static const str names[] = {
-        STR_INIT("Connection"), STR_INIT("Keep-Alive"), STR_INIT("Proxy-Connection"),
-        STR_INIT("TE"),         STR_INIT("Trailer"),    STR_INIT("Transfer-Encoding"),
-        STR_INIT("Upgrade"),
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (str_eq_nocase(field->name, names[i])) return true;
-    }
-    return head->connection_lists_fields && is_listed_in_connection(head, field->name);
+    return head->connection_lists_fields && is_listed_in_connection(head, name);
 }
 
 size_t h1_chunk_prefix(char *out, size_t len)

@@ -60,10 +60,9 @@ const struct h1_field *h1_field_find(const struct h1_head *head, str name);
 // Whether a comma-separated field value holds `token`, in any case.
 bool h1_value_has_token(str value, str token);
 
-// The fields that concern one connection only and are never forwarded (RFC 9110 section 7.6.1):
-// Connection and what it lists, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding,
-// Upgrade.
-bool h1_field_is_hop_by_hop(const struct h1_head *head, const struct h1_field *field);
+// Whether Connection names that field: it then concerns this connection only and is not forwarded
+// (RFC 9110 section 7.6.1).
+bool h1_connection_lists(const struct h1_head *head, str name);
 
 // Bytes of chunk extensions and trailers in one body.
 enum { H1_BODY_OVERHEAD_MAX = 8192 };

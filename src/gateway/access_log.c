@@ -29,69 +29,75 @@ static str timestamp(struct gateway *g, char *out)
     return (str){.ptr = out, .len = len + 4};
 }
 
-static void put_str(struct json_writer *w, str key, str value)
+// Keys come with their punctuation, so that each costs one copy. A line that does not fit its buf
+// is left as it is and noticed at the end.
+static void put(struct buf *out, str text)
+{
+    if (buf_append(out, text)) buf_clear(out);
+}
+
+static void put_str(struct buf *out, str key, str value)
 {
     if (!value.len) return;
-    json_write_key(w, key);
-    json_write_str(w, value);
+    put(out, key);
+    if (json_write_quoted(out, value)) buf_clear(out);
 }
 
-static void put_u64(struct json_writer *w, str key, uint64_t value)
+static void put_u64(struct buf *out, str key, uint64_t value)
 {
-    json_write_key(w, key);
-    json_write_u64(w, value);
+    put(out, key);
+    if (buf_append_u64(out, value)) buf_clear(out);
 }
 
-static void put_times(struct json_writer *w, const struct exchange *x)
+static void put_times(struct buf *out, const struct exchange *x)
 {
     usec started = x->call->started_us;
 
-    put_u64(w, STR("duration_us"), (uint64_t)(x->ended_us - started));
+    put_u64(out, STR(",\"duration_us\":"), (uint64_t)(x->ended_us - started));
     if (!x->first_us) return;
-    put_u64(w, STR("first_byte_us"), (uint64_t)(x->first_us - started));
-    put_u64(w, STR("own_us"), (uint64_t)x->own_us);
+    put_u64(out, STR(",\"first_byte_us\":"), (uint64_t)(x->first_us - started));
+    put_u64(out, STR(",\"own_us\":"), (uint64_t)x->own_us);
 }
 
-static void put_route(struct json_writer *w, const struct exchange *x)
+static void put_route(struct buf *out, const struct exchange *x)
 {
-    put_str(w, STR("method"), x->call->head.method);
-    put_str(w, STR("path"), x->route.path);
-    put_str(w, STR("route"), route_name(x->route.kind));
-    put_str(w, STR("model"), x->model);
+    put_str(out, STR(",\"method\":"), x->call->head.method);
+    put_str(out, STR(",\"path\":"), x->route.path);
+    put_str(out, STR(",\"route\":"), route_name(x->route.kind));
+    put_str(out, STR(",\"model\":"), x->model);
     if (!x->origin) return;
-    put_str(w, STR("provider"), x->origin->provider->name);
-    if (!str_eq(x->upstream_model, x->model)) put_str(w, STR("upstream_model"), x->upstream_model);
-    if (x->up.has_head) put_u64(w, STR("upstream_status"), x->up.head.status);
+    put_str(out, STR(",\"provider\":"), x->origin->provider->name);
+    if (!str_eq(x->upstream_model, x->model))
+        put_str(out, STR(",\"upstream_model\":"), x->upstream_model);
+    if (x->up.has_head) put_u64(out, STR(",\"upstream_status\":"), x->up.head.status);
 }
 
 void access_log_write(struct exchange *x)
 {
     struct gateway *g = x->gateway;
+    struct buf *out = &g->log_line;
     struct address peer = server_call_peer(x->call);
     char text[ADDRESS_TEXT_MAX];
     char date[40];
-    struct json_writer w;
 
     if (!g->access_log) return;
-    buf_clear(&g->log_line);
-    json_write_init(&w, &g->log_line);
-    json_write_object(&w);
-    put_str(&w, STR("time"), timestamp(g, date));
-    put_str(&w, STR("request_id"), x->id);
-    put_str(&w, STR("client"), (str){.ptr = text, .len = stream_address_text(&peer, text)});
-    put_route(&w, x);
-    put_u64(&w, STR("status"), x->is_client_gone && !x->call->status ? 499 : x->call->status);
-    json_write_key(&w, STR("stream"));
-    json_write_bool(&w, x->request.is_stream);
-    put_u64(&w, STR("received_bytes"), x->call->received_bytes);
-    put_u64(&w, STR("sent_bytes"), x->call->sent_bytes);
-    put_times(&w, x);
+    buf_clear(out);
+    put_str(out, STR("{\"time\":"), timestamp(g, date));
+    put_str(out, STR(",\"request_id\":"), x->id);
+    put_str(out, STR(",\"client\":"), (str){.ptr = text, .len = stream_address_text(&peer, text)});
+    put_route(out, x);
+    put_u64(out, STR(",\"status\":"),
+            x->is_client_gone && !x->call->status ? 499 : x->call->status);
+    put(out, x->request.is_stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
+    put_u64(out, STR(",\"received_bytes\":"), x->call->received_bytes);
+    put_u64(out, STR(",\"sent_bytes\":"), x->call->sent_bytes);
+    put_times(out, x);
     if (x->usage.is_known) {
-        put_u64(&w, STR("input_tokens"), x->usage.input_tokens);
-        put_u64(&w, STR("output_tokens"), x->usage.output_tokens);
+        put_u64(out, STR(",\"input_tokens\":"), x->usage.input_tokens);
+        put_u64(out, STR(",\"output_tokens\":"), x->usage.output_tokens);
     }
-    put_str(&w, STR("error"), x->failure);
-    json_write_object_end(&w);
-    // A line that does not fit is one too many; what it would have told is in the counters.
-    if (!w.error) log_writer_append(g->access_log, buf_view(&g->log_line));
+    put_str(out, STR(",\"error\":"), x->failure);
+    put(out, STR("}"));
+    // One that did not fit has lost its beginning; what it would have told is in the counters.
+    if (str_starts(buf_view(out), STR("{"))) log_writer_append(g->access_log, buf_view(out));
 }

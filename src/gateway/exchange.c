@@ -460,7 +460,7 @@ void exchange_start(struct gateway *g, struct server_call *call)
     buf_init(&x->head, limits->head_bytes + 8192);
     buf_init(&x->answer, EXCHANGE_GATHER_MAX);
     count_route(&g->metrics, x->route.kind);
-    if (g->server.counts.calls_open > limits->streams) {
+    if (g->server.counts.calls_open > gateway_share(g, limits->streams)) {
         exchange_answer_error(x, &(struct exchange_error){503, STR("overloaded"),
                                                           STR("Too many requests in flight.")});
         return;

@@ -1,22 +1,8 @@
 #include "codec/json_write.h"
 #include "gateway/exchange_private.h"
+#include "gateway/field_rules.h"
 
 #include <string.h>
-
-// Fields of an upstream's answer that mean something only between it and us.
-static bool is_dropped(const struct h1_field *f)
-{
-    static const str dropped[] = {
-        STR_INIT("content-length"), STR_INIT("set-cookie"),
-        STR_INIT("alt-svc"),        STR_INIT("strict-transport-security"),
-        STR_INIT("server-timing"),  STR_INIT("x-accel-buffering"),
-    };
-
-    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
-        if (str_eq_nocase(f->name, dropped[i])) return true;
-    }
-    return str_starts(f->name, STR("x-sluice-"));
-}
 
 static bool is_event_stream(const struct exchange *x)
 {
@@ -41,6 +27,16 @@ static err put_own(struct exchange *x, struct buf *out)
     return buf_append(out, STR("\r\n"));
 }
 
+// Milliseconds with three decimals.
+static err put_ms(struct buf *out, usec us)
+{
+    char decimals[4] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+                        (char)('0' + us % 10)};
+
+    TRY(buf_append_u64(out, (uint64_t)us / 1000));
+    return buf_append(out, (str){.ptr = decimals, .len = sizeof(decimals)});
+}
+
 static err put_timing(struct exchange *x, struct buf *out)
 {
     usec now = loop_clock(x->gateway->loop);
@@ -49,8 +45,11 @@ static err put_timing(struct exchange *x, struct buf *out)
 
     if (upstream < 0) upstream = 0;
     x->own_us = whole > upstream ? whole - upstream : 0;
-    return buf_append_format(out, "server-timing: upstream;dur=%ld.%03ld, own;dur=%ld.%03ld\r\n",
-                             upstream / 1000, upstream % 1000, x->own_us / 1000, x->own_us % 1000);
+    TRY(buf_append(out, STR("server-timing: upstream;dur=")));
+    TRY(put_ms(out, upstream));
+    TRY(buf_append(out, STR(", own;dur=")));
+    TRY(put_ms(out, x->own_us));
+    return buf_append(out, STR("\r\n"));
 }
 
 static err put_upstream(struct exchange *x, struct buf *out)
@@ -59,11 +58,11 @@ static err put_upstream(struct exchange *x, struct buf *out)
 
     for (size_t i = 0; i < head->field_count; i++) {
         const struct h1_field *f = &head->fields[i];
-        if (h1_field_is_hop_by_hop(head, f) || is_dropped(f)) continue;
+        unsigned rules = field_rules_of(f->name);
+        if (rules & FIELD_NOT_DOWN || h1_connection_lists(head, f->name)) continue;
         // Two ids would be one too many; the upstream's helps when its operator is asked.
-        TRY(buf_append(out, str_eq_nocase(f->name, STR("x-request-id"))
-                                ? STR("x-sluice-upstream-request-id")
-                                : f->name));
+        TRY(buf_append(out,
+                       rules & FIELD_REQUEST_ID ? STR("x-sluice-upstream-request-id") : f->name));
         TRY(buf_append(out, STR(": ")));
         TRY(buf_append(out, f->value));
         TRY(buf_append(out, STR("\r\n")));

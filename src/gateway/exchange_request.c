@@ -2,30 +2,17 @@
 // its own connection, what names this gateway instead of the upstream, and what would keep the
 // answer from being read.
 #include "gateway/exchange_private.h"
+#include "gateway/field_rules.h"
 
-static bool is_ours(const struct exchange *x, const struct h1_field *f)
+static bool passes(const struct exchange *x, const struct h1_field *f)
 {
-    static const str dropped[] = {
-        STR_INIT("host"),
-        STR_INIT("content-length"),
-        STR_INIT("expect"),
-        STR_INIT("x-request-id"),
-        STR_INIT("forwarded"),
-        STR_INIT("x-forwarded-for"),
-        STR_INIT("x-forwarded-host"),
-        STR_INIT("x-forwarded-proto"),
-        STR_INIT("x-real-ip"),
-    };
+    unsigned rules = field_rules_of(f->name);
 
-    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
-        if (str_eq_nocase(f->name, dropped[i])) return true;
-    }
-    if (x->origin->has_credential &&
-        (str_eq_nocase(f->name, STR("authorization")) || str_eq_nocase(f->name, STR("x-api-key"))))
-        return true;
+    if (rules & FIELD_NOT_UP) return false;
+    if (rules & FIELD_CREDENTIAL && x->origin->has_credential) return false;
     // A compressed answer could not be watched.
-    if (x->route.kind != ROUTE_PASS && str_eq_nocase(f->name, STR("accept-encoding"))) return true;
-    return str_starts(f->name, STR("x-sluice-"));
+    if (rules & FIELD_ENCODING && x->route.kind != ROUTE_PASS) return false;
+    return !h1_connection_lists(&x->call->head, f->name);
 }
 
 static err put_field(struct buf *out, str name, str value)
@@ -84,8 +71,7 @@ err exchange_request_head(struct exchange *x)
     TRY(buf_append(out, x->origin->head_fields));
     for (size_t i = 0; i < head->field_count; i++) {
         const struct h1_field *f = &head->fields[i];
-        if (h1_field_is_hop_by_hop(head, f) || is_ours(x, f)) continue;
-        TRY(put_field(out, f->name, f->value));
+        if (passes(x, f)) TRY(put_field(out, f->name, f->value));
     }
     TRY(put_field(out, STR("x-request-id"), x->id));
     TRY(put_framing(x, out));

@@ -146,12 +146,17 @@ static struct client_limits client_limits_of(const struct settings *s)
     };
 }
 
-static struct server_limits server_limits_of(const struct settings *s)
+uint32_t gateway_share(const struct gateway *g, uint32_t limit)
+{
+    return limit / g->shares + (limit % g->shares > 0);
+}
+
+static struct server_limits server_limits_of(const struct gateway *g, const struct settings *s)
 {
     return (struct server_limits){
         .head_bytes_max = (size_t)s->limits.head_bytes,
         .head_fields_max = s->limits.head_fields,
-        .conns_max = s->limits.connections,
+        .conns_max = gateway_share(g, s->limits.connections),
         .header_ms = s->limits.header_ms,
         .idle_ms = s->limits.idle_ms,
         .body_ms = s->limits.body_ms,
@@ -178,26 +183,28 @@ err gateway_apply(struct gateway *g, struct settings *settings)
         return e;
     }
     list_push_front(&g->views, &v->link);
-    g->server.limits = server_limits_of(settings);
+    g->server.limits = server_limits_of(g, settings);
     g->client.limits = client_limits_of(settings);
     if (old && !old->exchange_count) retire(old);
     return OK;
 }
 
-err gateway_init(struct gateway *g, struct loop *loop, struct dialer *dialer,
-                 struct settings *settings, struct log_writer *access_log)
+err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_options *options,
+                 struct settings *settings)
 {
-    struct server_limits server_limits = server_limits_of(settings);
+    *g = (struct gateway){
+        .loop = loop, .access_log = options->access_log, .shares = options->shares};
+    struct server_limits server_limits = server_limits_of(g, settings);
     struct client_limits client_limits = client_limits_of(settings);
 
-    *g = (struct gateway){.loop = loop, .access_log = access_log};
+    assert(options->shares > 0);
     list_init(&g->views);
     list_init(&g->exchanges);
     pool_init(&g->exchange_pool, sizeof(struct exchange), EXCHANGES_SPARE_MAX);
     buf_init(&g->log_line, LOG_LINE_MAX);
     random_init(&g->random, (uint64_t)clock_wall() ^ (uintptr_t)g);
     server_init(&g->server, loop, &server_limits, &handler);
-    client_init(&g->client, loop, dialer, &client_limits);
+    client_init(&g->client, loop, options->dialer, &client_limits);
     err e = gateway_apply(g, settings);
     if (e) gateway_done(g);
     return e;

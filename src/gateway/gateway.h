@@ -41,6 +41,7 @@ struct gateway {
     struct link exchanges;
     struct random random;
     struct log_writer *access_log; // NULL: none is written
+    unsigned shares;               // gateways that share the process's limits, this one included
     struct buf log_line;
     struct metrics metrics;
     usec date_second; // of `date`
@@ -48,11 +49,20 @@ struct gateway {
     void (*drained)(struct gateway *g);
 };
 
-// `settings` gets a reference of its own. The dialer and the log outlive the gateway.
-err gateway_init(struct gateway *g, struct loop *loop, struct dialer *dialer,
-                 struct settings *settings, struct log_writer *access_log);
+struct gateway_options {
+    struct dialer *dialer;         // outlives the gateway
+    struct log_writer *access_log; // likewise; NULL: none is written
+    unsigned shares;               // gateways that share the process's limits; at least 1
+};
+
+// `settings` gets a reference of its own.
+err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_options *options,
+                 struct settings *settings);
 // After gateway_close().
 void gateway_done(struct gateway *g);
+
+// A gateway's share of a limit of the whole process.
+uint32_t gateway_share(const struct gateway *g, uint32_t limit);
 
 // New requests follow `settings` from now on.
 err gateway_apply(struct gateway *g, struct settings *settings);

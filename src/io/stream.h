@@ -83,5 +83,5 @@ static inline str stream_protocol(struct stream *s)
 }
 
 // "127.0.0.1:80" or "[::1]:80" to `out`, of ADDRESS_TEXT_MAX bytes; returns the length.
-enum { ADDRESS_TEXT_MAX = 56 };
+enum { ADDRESS_TEXT_MAX = 80 };
 size_t stream_address_text(const struct address *a, char *out);

@@ -1,0 +1,49 @@
+#include "gateway/field_rules.h"
+
+enum { HOP_BY_HOP = FIELD_NOT_UP | FIELD_NOT_DOWN };
+
+struct field_row {
+    str name;
+    unsigned rules;
+};
+
+// By length, so that most names are told by theirs alone.
+static const struct field_row rows[] = {
+    {STR_INIT("te"), HOP_BY_HOP},
+    {STR_INIT("host"), FIELD_NOT_UP},
+    {STR_INIT("expect"), FIELD_NOT_UP},
+    {STR_INIT("alt-svc"), FIELD_NOT_DOWN},
+    {STR_INIT("trailer"), HOP_BY_HOP},
+    {STR_INIT("upgrade"), HOP_BY_HOP},
+    {STR_INIT("forwarded"), FIELD_NOT_UP},
+    {STR_INIT("x-api-key"), FIELD_CREDENTIAL},
+    {STR_INIT("x-real-ip"), FIELD_NOT_UP},
+    {STR_INIT("connection"), HOP_BY_HOP},
+    {STR_INIT("keep-alive"), HOP_BY_HOP},
+    {STR_INIT("set-cookie"), FIELD_NOT_DOWN},
+    {STR_INIT("x-request-id"), FIELD_NOT_UP | FIELD_REQUEST_ID},
+    {STR_INIT("authorization"), FIELD_CREDENTIAL},
+    {STR_INIT("server-timing"), FIELD_NOT_DOWN},
+    {STR_INIT("content-length"), HOP_BY_HOP},
+    {STR_INIT("accept-encoding"), FIELD_ENCODING},
+    {STR_INIT("x-forwarded-for"), FIELD_NOT_UP},
+    {STR_INIT("proxy-connection"), HOP_BY_HOP},
+    {STR_INIT("x-forwarded-host"), FIELD_NOT_UP},
+    {STR_INIT("transfer-encoding"), HOP_BY_HOP},
+    {STR_INIT("x-accel-buffering"), FIELD_NOT_DOWN},
+    {STR_INIT("x-forwarded-proto"), FIELD_NOT_UP},
+    {STR_INIT("proxy-authorization"), HOP_BY_HOP},
+    {STR_INIT("strict-transport-security"), FIELD_NOT_DOWN},
+};
+
+unsigned field_rules_of(str name)
+{
+    static const str own = STR_INIT("x-sluice-");
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].name.len > name.len) break;
+        if (str_eq_nocase(rows[i].name, name)) return rows[i].rules;
+    }
+    if (name.len > own.len && str_eq_nocase(str_sub(name, 0, own.len), own)) return HOP_BY_HOP;
+    return 0;
+}

@@ -1,0 +1,22 @@
+#include "gateway/field_rules.h"
+
+#include "support/test.h"
+
+TEST(field_rules_hold_in_any_case)
+{
+    CHECK_EQ(field_rules_of(STR("Host")), FIELD_NOT_UP);
+    CHECK_EQ(field_rules_of(STR("STRICT-transport-security")), FIELD_NOT_DOWN);
+    CHECK_EQ(field_rules_of(STR("Te")), FIELD_NOT_UP | FIELD_NOT_DOWN);
+    CHECK_EQ(field_rules_of(STR("X-Sluice-Model")), FIELD_NOT_UP | FIELD_NOT_DOWN);
+    CHECK_EQ(field_rules_of(STR("Authorization")), FIELD_CREDENTIAL);
+}
+
+TEST(field_rules_let_everything_else_pass)
+{
+    CHECK_EQ(field_rules_of(STR("x-stainless-timeout")), 0);
+    CHECK_EQ(field_rules_of(STR("openai-beta")), 0);
+    CHECK_EQ(field_rules_of(STR("x-sluice")), 0);
+    CHECK_EQ(field_rules_of(STR("hosts")), 0);
+    CHECK_EQ(field_rules_of(STR("")), 0);
+    CHECK_EQ(field_rules_of(STR("a-name-longer-than-any-that-has-rules")), 0);
+}
