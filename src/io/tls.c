@@ -59,11 +59,3 @@ SSL_CTX *tls_context_new(bool is_server)
     SSL_CTX_set_read_ahead(ctx, 1);
     return ctx;
 }
-
-err tls_path_copy(str path, char *out)
-{
-    if (path.len >= TLS_PATH_MAX || str_find_char(path, '\0') < path.len) return ERR_RANGE;
-    memcpy(out, path.ptr, path.len);
-    out[path.len] = '\0';
-    return OK;
-}

@@ -35,7 +35,3 @@ err tls_protocols_init(struct tls_protocols *p, const str *names, size_t count);
 
 // A context with the settings of this house, for either side.
 SSL_CTX *tls_context_new(bool is_server);
-
-// A NUL-terminated copy for OpenSSL's file functions. ERR_RANGE for one too long or with a NUL.
-enum { TLS_PATH_MAX = 4096 };
-err tls_path_copy(str path, char *out);

@@ -1,6 +1,7 @@
 #include "io/tls_client.h"
 
 #include "base/memory.h"
+#include "io/file.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -50,7 +51,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 
 static err set_trust(struct tls_client *c, const struct tls_client_options *options)
 {
-    char path[TLS_PATH_MAX];
+    char path[FILE_PATH_MAX];
 
     if (options->is_unverified) {
         SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);
@@ -62,7 +63,7 @@ static err set_trust(struct tls_client *c, const struct tls_client_options *opti
         SSL_CTX_set1_cert_store(c->ctx, system_store);
         return OK;
     }
-    TRY(tls_path_copy(options->ca_file, path));
+    TRY(file_path_copy(options->ca_file, path));
     return SSL_CTX_load_verify_file(c->ctx, path) == 1 ? OK : ERR_CERTIFICATE;
 }
 
@@ -117,7 +118,7 @@ static bool is_ip_literal(const char *host)
 
 // What the certificate must be for, and what the server is told (RFC 6066, section 3: no literals,
 // no dot at the end).
-static bool set_host(SSL *ssl, const char *host)
+static bool set_host(SSL *ssl, char *host)
 {
     if (is_ip_literal(host)) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -1,6 +1,7 @@
 #include "io/tls_server.h"
 
 #include "base/memory.h"
+#include "io/file.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -65,12 +66,12 @@ static err set_protocols(SSL_CTX *ctx, const struct tls_server_options *options)
 static err set_up(SSL_CTX *ctx, const struct tls_server_options *options)
 {
     static const unsigned char scope[] = "sluice";
-    char path[TLS_PATH_MAX];
+    char path[FILE_PATH_MAX];
 
     TRY(set_protocols(ctx, options));
-    TRY(tls_path_copy(options->certificate_file, path));
+    TRY(file_path_copy(options->certificate_file, path));
     if (SSL_CTX_use_certificate_chain_file(ctx, path) != 1) return ERR_CERTIFICATE;
-    TRY(tls_path_copy(options->key_file, path));
+    TRY(file_path_copy(options->key_file, path));
     if (SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1) return ERR_CERTIFICATE;
     if (SSL_CTX_check_private_key(ctx) != 1) return ERR_CERTIFICATE;
     // Tickets alone: sessions are kept by the clients, so that no loop remembers them.
