@@ -133,7 +133,7 @@ static void hang_up(struct caller *c)
 
 TEST(dial_network_connects_and_bytes_flow)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
     char bytes[8];
     size_t len = 0;
@@ -161,7 +161,7 @@ TEST(dial_network_connects_and_bytes_flow)
 
 TEST(dial_network_reports_a_refusal)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -173,7 +173,7 @@ TEST(dial_network_reports_a_refusal)
 
 TEST(dial_network_reports_a_name_that_is_not)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -185,7 +185,7 @@ TEST(dial_network_reports_a_name_that_is_not)
 
 TEST(dial_network_goes_on_to_the_next_address_at_once_when_one_refuses)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -204,7 +204,7 @@ TEST(dial_network_goes_on_to_the_next_address_at_once_when_one_refuses)
 
 TEST(dial_network_starts_the_next_address_beside_a_silent_one)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -224,7 +224,7 @@ TEST(dial_network_starts_the_next_address_beside_a_silent_one)
 
 TEST(dial_network_prefers_a_refusal_to_unreachable_as_the_reason)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -239,7 +239,7 @@ TEST(dial_network_prefers_a_refusal_to_unreachable_as_the_reason)
 
 TEST(dial_network_gives_up_at_the_deadline_while_connecting)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -252,7 +252,7 @@ TEST(dial_network_gives_up_at_the_deadline_while_connecting)
 
 TEST(dial_network_gives_up_at_the_deadline_while_resolving)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -267,7 +267,7 @@ TEST(dial_network_can_be_canceled_at_every_stage)
     static const str hosts[] = {STR_INIT("127.0.0.1"), STR_INIT("held.example"),
                                 STR_INIT("127.0.0.3")};
     static const int turns[] = {0, 3, 3};
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);
@@ -290,7 +290,7 @@ TEST(dial_network_can_be_canceled_at_every_stage)
 
 TEST(dial_network_canceled_after_it_won_is_still_ok)
 {
-    struct town t;
+    static struct town t;
     struct caller c;
 
     open_town(&t);

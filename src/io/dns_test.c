@@ -95,7 +95,7 @@ TEST(dns_literals_and_localhost_need_no_thread)
 {
     static const str names[] = {STR_INIT("127.0.0.1"), STR_INIT("::1"), STR_INIT("LocalHost")};
     static const size_t counts[] = {1, 1, 2};
-    struct house h;
+    static struct house h;
 
     open_house(&h);
     for (size_t i = 0; i < 3; i++) {
@@ -116,7 +116,7 @@ TEST(dns_odd_names_are_not_asked_for)
     static const str names[] = {STR_INIT(""), STR_INIT("a b"), STR_INIT("127.0.0.1\0x"),
                                 STR_INIT("fe80::1%eth0"), STR_INIT("name:80")};
     static char long_name[DNS_NAME_MAX + 1];
-    struct house h;
+    static struct house h;
 
     open_house(&h);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -134,7 +134,7 @@ TEST(dns_odd_names_are_not_asked_for)
 
 TEST(dns_answers_interleaved_and_remembers)
 {
-    struct house h;
+    static struct house h;
     struct asker a = {.done_count = 0};
 
     open_house(&h);
@@ -155,7 +155,7 @@ TEST(dns_answers_interleaved_and_remembers)
 
 TEST(dns_failure_is_remembered_for_a_second)
 {
-    struct house h;
+    static struct house h;
     struct asker a = {.done_count = 0};
 
     open_house(&h);
@@ -176,7 +176,7 @@ enum { ASKERS = 50 };
 TEST(dns_many_lookups_of_one_name_ask_once)
 {
     static struct asker askers[ASKERS];
-    struct house h;
+    static struct house h;
 
     open_house(&h);
     for (int i = 0; i < ASKERS; i++) {
@@ -198,7 +198,7 @@ TEST(dns_many_lookups_of_one_name_ask_once)
 
 TEST(dns_lookup_times_out_while_the_question_stays)
 {
-    struct house h;
+    static struct house h;
     struct asker a = {.done_count = 0};
 
     open_house(&h);
@@ -215,7 +215,7 @@ TEST(dns_lookup_times_out_while_the_question_stays)
 
 TEST(dns_ends_while_a_question_nobody_waits_for_is_open)
 {
-    struct house h;
+    static struct house h;
     struct asker a = {.done_count = 0};
 
     open_house(&h);
@@ -227,7 +227,7 @@ TEST(dns_ends_while_a_question_nobody_waits_for_is_open)
 
 TEST(dns_memory_of_names_is_bounded_and_the_oldest_leaves)
 {
-    struct house h;
+    static struct house h;
     struct asker a = {.done_count = 0};
     char name[32];
 
@@ -250,7 +250,7 @@ TEST(dns_memory_of_names_is_bounded_and_the_oldest_leaves)
 TEST(dns_refuses_one_name_too_many_being_asked)
 {
     static struct asker askers[DNS_ENTRIES_MAX + 1];
-    struct house h;
+    static struct house h;
     char name[32];
 
     open_house(&h);
@@ -273,7 +273,7 @@ TEST(dns_refuses_one_name_too_many_being_asked)
 
 TEST(dns_full_pool_is_reported_and_not_remembered)
 {
-    struct house h;
+    static struct house h;
     struct asker a[2] = {{.done_count = 0}};
 
     open_house(&h);

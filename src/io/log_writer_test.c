@@ -61,7 +61,7 @@ static void turn_until_size(struct desk *d, size_t size)
 
 TEST(log_writer_writes_a_line_after_a_moment)
 {
-    struct desk d;
+    static struct desk d;
     struct buf b;
 
     open_desk(&d);
@@ -83,7 +83,7 @@ enum { LINES = 5000, LINE_BYTES = 50 };
 
 TEST(log_writer_writes_a_full_batch_at_once_and_every_line_in_order)
 {
-    struct desk d;
+    static struct desk d;
     struct buf b;
     char line[LINE_BYTES + 1];
 
@@ -126,7 +126,7 @@ static void ignore(struct op *op, err result)
 TEST(log_writer_drops_and_counts_what_the_disk_can_not_take_in_time)
 {
     static char line[1024];
-    struct desk d;
+    static struct desk d;
     struct offload_job blocker = {.result = OK};
 
     memset(line, 'x', sizeof(line));
@@ -150,7 +150,7 @@ TEST(log_writer_drops_and_counts_what_the_disk_can_not_take_in_time)
 
 TEST(log_writer_keeps_its_lines_when_the_pool_is_full)
 {
-    struct desk d;
+    static struct desk d;
 
     open_desk(&d);
     d.offload.queue_max = 0;
@@ -168,7 +168,7 @@ TEST(log_writer_keeps_its_lines_when_the_pool_is_full)
 
 TEST(log_writer_reopens_after_a_rotation)
 {
-    struct desk d;
+    static struct desk d;
     char rotated[80];
 
     open_desk(&d);
@@ -188,7 +188,7 @@ TEST(log_writer_reopens_after_a_rotation)
 
 TEST(log_writer_that_can_not_reopen_goes_on_with_the_old_file)
 {
-    struct desk d;
+    static struct desk d;
     char moved[60];
     char path[80];
 
@@ -209,7 +209,7 @@ TEST(log_writer_that_can_not_reopen_goes_on_with_the_old_file)
 
 TEST(log_writer_counts_lines_a_full_disk_refuses)
 {
-    struct desk d;
+    static struct desk d;
     struct log_writer full;
 
     open_desk(&d);
@@ -229,7 +229,7 @@ TEST(log_writer_counts_lines_a_full_disk_refuses)
 
 TEST(log_writer_knows_the_standard_streams_and_refuses_the_impossible)
 {
-    struct desk d;
+    static struct desk d;
     struct log_writer w = {.dropped_count = 0};
     int ends[2];
     char room[16] = "";

@@ -76,6 +76,7 @@ static err memory_read(struct stream *s, void *bytes, size_t size, size_t *len)
     size_t want = cut(m->pair, size < view.len ? size : view.len);
     memcpy(bytes, view.ptr, want);
     buf_consume(&m->arriving, want);
+    if (want == view.len && want < size && !m->peer->is_ended) s->is_readable = false;
     // A peer that was told to wait may go on.
     if (!m->peer->is_closed && !m->peer->stream.is_writable) becomes_writable(m->peer);
     *len = want;

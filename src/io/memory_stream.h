@@ -3,6 +3,7 @@
 // What one end writes the other reads, after at most `capacity` bytes of buffer each way. A seed
 // makes reads and writes stop short at random places, as a network does. An end closed in order
 // reads as ERR_EOF at the other once its bytes are read; an aborted one as ERR_CLOSED at once.
+// As with TCP, a read that fills less than it could clears `is_readable`, unless the end follows.
 // Readiness is told in a task of the loop, never from inside a call. Both ends belong to one loop.
 #pragma once
 

@@ -46,6 +46,7 @@ TEST(memory_stream_carries_bytes_both_ways_and_tells_later)
     CHECK(b->is_readable);
     CHECK_EQ(stream_read(b, bytes, sizeof(bytes), &len), OK);
     CHECK_SAME(((str){bytes, len}), STR("ping"));
+    CHECK(!b->is_readable);
     CHECK_EQ(send_text(b, STR("pong"), &len), OK);
     CHECK_EQ(stream_read(a, bytes, 2, &len), OK);
     CHECK_SAME(((str){bytes, len}), STR("po"));

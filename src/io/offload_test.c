@@ -71,7 +71,7 @@ static void turn_until_done(struct loop *l, struct errand *e)
 
 TEST(offload_runs_a_job_elsewhere_and_brings_its_result_back)
 {
-    struct offload o;
+    static struct offload o;
     struct loop l;
     struct errand e = {.answer = ERR_ABSENT};
 
@@ -93,7 +93,7 @@ enum { ERRANDS = 300 };
 TEST(offload_many_jobs_all_come_back_once)
 {
     static struct errand errands[ERRANDS];
-    struct offload o;
+    static struct offload o;
     struct loop l;
 
     CHECK_EQ(loop_init(&l), OK);
@@ -113,7 +113,7 @@ TEST(offload_many_jobs_all_come_back_once)
 
 TEST(offload_full_queue_refuses)
 {
-    struct offload o;
+    static struct offload o;
     struct loop l;
     struct errand e[3] = {{.answer = OK}};
 
@@ -137,7 +137,7 @@ TEST(offload_full_queue_refuses)
 
 TEST(offload_cancel_stops_a_queued_job_but_not_a_running_one)
 {
-    struct offload o;
+    static struct offload o;
     struct loop l;
     struct errand e[2] = {{.answer = OK}};
 
@@ -170,7 +170,7 @@ static void *open_gate_soon(void *unused)
 
 TEST(offload_close_waits_for_the_running_and_cancels_the_queued)
 {
-    struct offload o;
+    static struct offload o;
     struct loop l;
     struct errand e[3] = {{.answer = OK}};
     pthread_t opener;
@@ -197,7 +197,7 @@ TEST(offload_close_waits_for_the_running_and_cancels_the_queued)
 
 TEST(offload_abandoned_jobs_are_dropped_once_and_never_done)
 {
-    struct offload o;
+    static struct offload o;
     struct loop l;
     struct errand e[2] = {{.answer = OK}};
 
@@ -221,7 +221,7 @@ TEST(offload_abandoned_jobs_are_dropped_once_and_never_done)
 
 TEST(offload_wait_returns_once_the_job_has_run)
 {
-    struct offload o;
+    static struct offload o;
     struct loop l;
     struct errand e = {.answer = ERR_TYPE};
     pthread_t opener;
@@ -244,7 +244,7 @@ TEST(offload_wait_returns_once_the_job_has_run)
 
 TEST(offload_refuses_a_foolish_number_of_threads)
 {
-    struct offload o;
+    static struct offload o;
 
     CHECK_EQ(offload_open(&o, 0, 1), ERR_RANGE);
     CHECK_EQ(offload_open(&o, OFFLOAD_THREADS_MAX + 1, 1), ERR_RANGE);
