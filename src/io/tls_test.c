@@ -8,22 +8,13 @@
 #include "io/tls_client.h"
 #include "io/tls_server.h"
 
+#include "support/identity.h"
 #include "support/test.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct identity {
-    EVP_PKEY *key;
-    X509 *certificate;
-    char certificate_file[80];
-    char key_file[80];
-};
 
 static char folder[] = "/tmp/tls_test.XXXXXX";
 static struct identity authority;
@@ -31,67 +22,12 @@ static struct identity stranger;
 static struct identity host;    // model.example and 127.0.0.1
 static struct identity expired; // model.example, yesterday
 
-static void add_extension(X509 *x, int nid, const char *value)
-{
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-
-    CHECK(extension);
-    CHECK(X509_add_ext(x, extension, -1) == 1);
-    X509_EXTENSION_free(extension);
-}
-
-static void save(struct identity *i, const char *name)
-{
-    snprintf(i->certificate_file, sizeof(i->certificate_file), "%s/%s.crt", folder, name);
-    snprintf(i->key_file, sizeof(i->key_file), "%s/%s.key", folder, name);
-    FILE *f = fopen(i->certificate_file, "w");
-    CHECK(f && PEM_write_X509(f, i->certificate) == 1);
-    fclose(f);
-    f = fopen(i->key_file, "w");
-    CHECK(f && PEM_write_PrivateKey(f, i->key, NULL, NULL, 0, NULL, NULL) == 1);
-    fclose(f);
-}
-
-// `by` NULL: an authority that signs itself. `names` as openssl.cnf writes them.
-static void make_identity(struct identity *i, const char *name, struct identity *by,
-                          const char *names, long seconds_left)
-{
-    X509 *x = X509_new();
-
-    i->key = EVP_EC_gen("P-256");
-    i->certificate = x;
-    CHECK(x && i->key);
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1 + (long)(i - &authority));
-    X509_gmtime_adj(X509_getm_notBefore(x), -7200);
-    X509_gmtime_adj(X509_getm_notAfter(x), seconds_left);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-                               (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(x, X509_get_subject_name(by ? by->certificate : x));
-    X509_set_pubkey(x, i->key);
-    if (by) {
-        add_extension(x, NID_subject_alt_name, names);
-    } else {
-        add_extension(x, NID_basic_constraints, "critical,CA:TRUE");
-    }
-    CHECK(X509_sign(x, by ? by->key : i->key, EVP_sha256()) > 0);
-    save(i, name);
-}
-
-static void forget_identity(struct identity *i)
-{
-    (void)unlink(i->certificate_file);
-    (void)unlink(i->key_file);
-    X509_free(i->certificate);
-    EVP_PKEY_free(i->key);
-}
-
 static void forget_identities(void)
 {
-    forget_identity(&authority);
-    forget_identity(&stranger);
-    forget_identity(&host);
-    forget_identity(&expired);
+    identity_forget(&authority);
+    identity_forget(&stranger);
+    identity_forget(&host);
+    identity_forget(&expired);
     (void)rmdir(folder);
 }
 
@@ -99,10 +35,20 @@ static void make_identities(void)
 {
     if (authority.key) return;
     CHECK(mkdtemp(folder));
-    make_identity(&authority, "authority", NULL, NULL, 3600);
-    make_identity(&stranger, "stranger", NULL, NULL, 3600);
-    make_identity(&host, "host", &authority, "DNS:model.example,IP:127.0.0.1", 3600);
-    make_identity(&expired, "expired", &authority, "DNS:model.example", -60);
+    identity_make(&authority, folder,
+                  &(struct identity_options){.name = "authority", .seconds_left = 3600});
+    identity_make(&stranger, folder,
+                  &(struct identity_options){.name = "stranger", .seconds_left = 3600});
+    identity_make(&host, folder,
+                  &(struct identity_options){.name = "host",
+                                             .by = &authority,
+                                             .names = "DNS:model.example,IP:127.0.0.1",
+                                             .seconds_left = 3600});
+    identity_make(&expired, folder,
+                  &(struct identity_options){.name = "expired",
+                                             .by = &authority,
+                                             .names = "DNS:model.example",
+                                             .seconds_left = -60});
     CHECK_EQ(atexit(forget_identities), 0);
 }
 
@@ -693,6 +639,50 @@ TEST(tls_protocols_are_encoded_and_bounded)
     CHECK_EQ(p.len, 12);
     CHECK_EQ(tls_protocols_init(&p, NULL, 0), OK);
     CHECK_EQ(p.len, 0);
+}
+
+// A server of an older kind, up to `version`, answers `c`.
+static void meet_older(struct meeting *m, struct tls_client *c, SSL_CTX *ctx, int version)
+{
+    SSL *ssl = NULL;
+
+    CHECK(SSL_CTX_set_max_proto_version(ctx, version) == 1);
+    CHECK(SSL_CTX_use_certificate(ctx, host.certificate) == 1);
+    CHECK(SSL_CTX_use_PrivateKey(ctx, host.key) == 1);
+    meet(m, c, NULL, STR("model.example"), (struct memory_stream_options){0});
+    ssl = SSL_new(ctx);
+    SSL_set_accept_state(ssl);
+    tls_stream_start(&m->server.handshake, ssl, m->server.lower, 3000, note_done);
+    (void)loop_turn(&m->loop, 0);
+}
+
+TEST(tls_1_2_is_spoken_and_resumed_and_what_is_older_is_not)
+{
+    struct meeting m;
+    char room[64];
+    err e = OK;
+    struct tls_client *c = open_client(&authority);
+    SSL_CTX *ctx = tls_context_new(true);
+
+    for (int i = 0; i < 3; i++) {
+        meet_older(&m, c, ctx, TLS1_2_VERSION);
+        CHECK_EQ(m.client.result, OK);
+        CHECK_EQ(tls_stream_is_resumed(m.client.stream), i > 0);
+        CHECK_STR(stream_protocol(m.client.stream), "");
+        CHECK_EQ(send_text(&m.client, "older"), OK);
+        CHECK_STR(receive(&m.server, room, sizeof(room), &e), "older");
+        leave(&m.client, i == 0 ? STREAM_ABORT : STREAM_CLOSE);
+        part(&m);
+    }
+    SSL_CTX_free(ctx);
+    ctx = SSL_CTX_new(TLS_server_method());
+    CHECK(SSL_CTX_set_cipher_list(ctx, "ALL:@SECLEVEL=0") == 1);
+    meet_older(&m, c, ctx, TLS1_1_VERSION);
+    CHECK_EQ(m.client.result, ERR_TLS);
+    CHECK_EQ(m.server.result, ERR_TLS);
+    part(&m);
+    SSL_CTX_free(ctx);
+    tls_client_close(c);
 }
 
 struct front_door {
