@@ -111,7 +111,7 @@ void exchange_answer_error(struct exchange *x, const struct exchange_error *e)
     buf_done(&body);
 }
 
-struct exchange_error exchange_error_of(const struct exchange *x, err why)
+struct exchange_error exchange_answer_error_of(const struct exchange *x, err why)
 {
     bool has_answered = x->up.has_head;
 

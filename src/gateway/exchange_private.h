@@ -21,7 +21,7 @@ str exchange_answer_fields(struct exchange *x);
 // Answers with an error in the dialect; the exchange has ended.
 void exchange_answer_error(struct exchange *x, const struct exchange_error *e);
 // The error that stands for a failed upstream.
-struct exchange_error exchange_error_of(const struct exchange *x, err why);
+struct exchange_error exchange_answer_error_of(const struct exchange *x, err why);
 // Answers /v1/models and /v1/models/{id} from the settings. False where they are the upstream's.
 bool exchange_answer_models(struct exchange *x);
 // Answers with JSON of our own; the exchange has ended.

@@ -71,7 +71,7 @@ static void finish(struct exchange *x)
 
 static void end_with_error(struct exchange *x, str forward, err why)
 {
-    struct exchange_error e = exchange_error_of(x, why);
+    struct exchange_error e = exchange_answer_error_of(x, why);
     struct openai_error error = {.message = e.message, .type = STR("server_error"), .code = e.code};
     struct buf text;
 
@@ -235,7 +235,7 @@ void exchange_relay_cut(struct exchange *x, err why)
     struct server_call *call = x->call;
 
     if (!call->status) {
-        struct exchange_error e = exchange_error_of(x, why);
+        struct exchange_error e = exchange_answer_error_of(x, why);
         exchange_answer_error(x, &e);
         return;
     }
@@ -244,7 +244,7 @@ void exchange_relay_cut(struct exchange *x, err why)
         return;
     }
     metrics_add(&x->gateway->metrics.streams_cut, 1);
-    if (!x->failure.len) x->failure = exchange_error_of(x, why).code;
+    if (!x->failure.len) x->failure = exchange_answer_error_of(x, why).code;
     exchange_end(x);
     server_call_abort(call);
 }

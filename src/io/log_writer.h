@@ -1,7 +1,7 @@
 // log_writer: lines to a file, without ever holding up the loop.
 //
-// Each loop has its own. Lines gather in memory and are written by an offload thread when 32 KiB
-// are there or the first has waited 200 ms; one batch at a time, in one write, so that several
+// Each loop has its own. Lines gather in memory and are written by an offload thread when 128
+// KiB are there or the first has waited 200 ms; one batch at a time, in one write, so that several
 // loops and processes may append to one file. Lines that would make more than 1 MiB wait, and
 // those that the system refuses to write, are dropped and counted.
 #pragma once
@@ -10,7 +10,7 @@
 #include "io/offload.h"
 
 enum {
-    LOG_WRITER_BATCH_BYTES = 32 * 1024,
+    LOG_WRITER_BATCH_BYTES = 128 * 1024,
     LOG_WRITER_WAIT_MS = 200,
     LOG_WRITER_BYTES_MAX = 1024 * 1024,
 };

@@ -43,7 +43,7 @@ err tls_protocols_init(struct tls_protocols *p, const str *names, size_t count)
     return OK;
 }
 
-SSL_CTX *tls_context_new(bool is_server)
+SSL_CTX *tls_ssl_ctx_new(bool is_server)
 {
     SSL_CTX *ctx = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
 

@@ -34,4 +34,4 @@ struct tls_protocols {
 err tls_protocols_init(struct tls_protocols *p, const str *names, size_t count);
 
 // A context with the settings of this house, for either side.
-SSL_CTX *tls_context_new(bool is_server);
+SSL_CTX *tls_ssl_ctx_new(bool is_server);

@@ -83,7 +83,7 @@ err tls_client_open(const struct tls_client_options *options, struct tls_reason 
 {
     struct tls_client *c = memory_new(struct tls_client);
 
-    c->ctx = tls_context_new(false);
+    c->ctx = tls_ssl_ctx_new(false);
     SSL_CTX_set_app_data(c->ctx, c);
     SSL_CTX_set_session_cache_mode(c->ctx,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);

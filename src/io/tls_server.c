@@ -86,7 +86,7 @@ err tls_server_open(const struct tls_server_options *options, struct tls_reason 
 {
     struct tls_server *s = memory_new(struct tls_server);
 
-    s->ctx = tls_context_new(true);
+    s->ctx = tls_ssl_ctx_new(true);
     ERR_clear_error();
     err e = set_up(s->ctx, options);
     if (e) {

@@ -662,7 +662,7 @@ TEST(tls_1_2_is_spoken_and_resumed_and_what_is_older_is_not)
     char room[64];
     err e = OK;
     struct tls_client *c = open_client(&authority);
-    SSL_CTX *ctx = tls_context_new(true);
+    SSL_CTX *ctx = tls_ssl_ctx_new(true);
 
     for (int i = 0; i < 3; i++) {
         meet_older(&m, c, ctx, TLS1_2_VERSION);
