@@ -220,6 +220,26 @@ void server_call_abort(struct server_call *call)
     server_conn_close(call->conn, STREAM_ABORT, ERR_CANCELED);
 }
 
+void server_call_write_raw(struct server_call *call, const struct iovec *bytes, int count)
+{
+    struct iovec iov[WIRE_IOV_MAX];
+
+    assert(count <= WIRE_IOV_MAX);
+    memcpy(iov, bytes, sizeof(*bytes) * (size_t)count);
+    send(call, iov, count, false);
+}
+
+void server_call_end_early(struct server_call *call)
+{
+    call->conn->is_persistent = false;
+    server_conn_end_call(call->conn);
+}
+
+void server_call_limit_idle(struct server_call *call, msec idle)
+{
+    call->conn->idle_ms = idle;
+}
+
 bool server_call_is_congested(const struct server_call *call)
 {
     return wire_is_congested(&call->conn->wire);

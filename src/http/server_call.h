@@ -67,6 +67,15 @@ void server_call_write(struct server_call *call, const struct iovec *body, int c
 // Resets the conn, so that the client can't take what it has for the whole.
 void server_call_abort(struct server_call *call);
 
+// For servers that test clients: what a correct one never does.
+// Sends bytes outside of any framing: interim answers, half a chunk.
+void server_call_write_raw(struct server_call *call, const struct iovec *bytes, int count);
+// Ends the call where it is: what was written goes out, then the conn is closed (FIN) without
+// anything that would say that the body is whole. server_call_abort() is the other way.
+void server_call_end_early(struct server_call *call);
+// The conn is closed, unannounced, when it rests for `idle` after this answer.
+void server_call_limit_idle(struct server_call *call, msec idle);
+
 // Something is still to go out: write no more until `drained`.
 bool server_call_is_congested(const struct server_call *call);
 bool server_call_body_is_done(const struct server_call *call);

@@ -103,7 +103,8 @@ void server_conn_open(struct server *s, struct stream *stream)
     list_push_back(&s->conns, &c->link);
     c->step = SERVER_CONN_IDLE;
     c->is_persistent = true;
-    arm(c, s->limits.idle_ms);
+    c->idle_ms = s->limits.idle_ms;
+    arm(c, c->idle_ms);
     if (++s->counts.conns_open > s->limits.conns_max) {
         refuse(s, c);
         return;
@@ -280,7 +281,7 @@ static bool tick_flush(struct server_conn *c)
     }
     if (c->is_persistent && !c->server->is_draining) {
         steps_move(conn_steps, &c->step, SERVER_CONN_IDLE);
-        arm(c, c->server->limits.idle_ms);
+        arm(c, c->idle_ms);
         return c->wire.pending.len || c->wire.stream->is_readable;
     }
     steps_move(conn_steps, &c->step, SERVER_CONN_LINGER);

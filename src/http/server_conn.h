@@ -28,6 +28,7 @@ struct server_conn {
     struct link link;         // in server->conns
     struct task tick;
     struct timer timer; // what it means depends on the step
+    msec idle_ms;       // the server's, unless a call has limited it
     int step;
     uint32_t head_scanned;
     uint32_t linger_bytes;

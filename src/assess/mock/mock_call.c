@@ -1,0 +1,342 @@
+#include "assess/mock/mock_call.h"
+
+#include "assess/mock/mock_admin.h"
+#include "assess/mock/mock_play.h"
+#include "codec/json_write.h"
+#include "codec/uri.h"
+
+#include <string.h>
+
+enum { ANSWER_MAX = 64 * 1024 * 1024 };
+
+struct mock_call {
+    struct server_call_user user;
+    struct mock *mock;
+    struct server_call *call;
+    const struct mock_endpoint *endpoint; // NULL: any other path
+    str path;
+    str tail;
+    struct buf body;
+    struct mock_request req;
+    struct mock_rule rule;
+    struct mock_say say;
+    struct mock_play play;
+    bool is_playing;
+};
+
+static const str json_type = STR_INIT("application/json");
+
+static struct arena *arena_of(struct mock_call *mc)
+{
+    return &mc->call->arena;
+}
+
+// The fields of every answer, as OpenAI sends them.
+static str answer_fields(struct mock_call *mc, str type)
+{
+    const struct mock_error *e = &mc->rule.error;
+    struct arena *arena = arena_of(mc);
+    str more = STR("");
+
+    if (e->has_retry_after)
+        more = arena_format(arena, "retry-after: %llu\r\n", (unsigned long long)e->retry_after);
+    if (e->has_retry_after_ms)
+        more = arena_format(arena, "%" STR_FMT "retry-after-ms: %llu\r\n", STR_ARG(more),
+                            (unsigned long long)e->retry_after_ms);
+    return arena_format(arena,
+                        "content-type: %" STR_FMT "\r\n"
+                        "x-request-id: req_%" STR_FMT "%" STR_FMT "\r\n"
+                        "openai-version: 2020-10-01\r\n"
+                        "openai-organization: sluice-mock\r\n"
+                        "openai-processing-ms: 1\r\n"
+                        "x-ratelimit-limit-requests: 10000\r\n"
+                        "x-ratelimit-remaining-requests: 9999\r\n"
+                        "x-ratelimit-reset-requests: 6ms\r\n"
+                        "x-ratelimit-limit-tokens: 2000000\r\n"
+                        "x-ratelimit-remaining-tokens: 1999000\r\n"
+                        "x-ratelimit-reset-tokens: 0s\r\n"
+                        "%" STR_FMT "%" STR_FMT,
+                        STR_ARG(type), STR_ARG(mc->say.digits), STR_ARG(mc->say.digits),
+                        STR_ARG(more), STR_ARG(e->fields));
+}
+
+static void start_play(struct mock_call *mc, unsigned status, str type)
+{
+    struct mock_play *p = &mc->play;
+
+    p->head.status = status;
+    p->head.fields = answer_fields(mc, type);
+    if (!p->say) {
+        p->head.has_length = true;
+        p->head.length = buf_len(&p->body);
+    }
+    buf_done(&mc->body);
+    mc->is_playing = true;
+    mock_play_start(p);
+}
+
+static void play_problem(struct mock_call *mc, const struct mock_problem *problem)
+{
+    mc->play.say = NULL;
+    buf_clear(&mc->play.body);
+    // The texts of a rule are bounded by its script.
+    (void)mock_dialect_error(problem, &mc->play.body);
+    start_play(mc, problem->status, json_type);
+}
+
+static str type_of_status(unsigned status)
+{
+    if (status == 401) return STR("authentication_error");
+    if (status == 403) return STR("permission_error");
+    if (status == 429) return STR("rate_limit_error");
+    return status >= 500 ? STR("server_error") : STR("invalid_request_error");
+}
+
+static void play_error(struct mock_call *mc)
+{
+    const struct mock_error *e = &mc->rule.error;
+    struct mock_problem problem = {
+        .status = e->status,
+        .type = e->type.len ? e->type : type_of_status(e->status),
+        .code = e->code,
+        .param = e->param,
+        .message = e->message.len ? e->message : STR("The mock was told to fail here."),
+    };
+
+    if (!e->body.len && !e->content_type.len) {
+        play_problem(mc, &problem);
+        return;
+    }
+    (void)buf_append(&mc->play.body, e->body); // bounded by its script
+    start_play(mc, e->status, e->content_type.len ? e->content_type : json_type);
+}
+
+static void play_echo(struct mock_call *mc)
+{
+    char hex[MOCK_LOG_SHA256_HEX];
+    struct json_writer w;
+
+    mock_log_sha256(mc->play.entry, hex);
+    json_write_init(&w, &mc->play.body);
+    json_write_object(&w);
+    json_write_key(&w, STR("object"));
+    json_write_str(&w, STR("mock.echo"));
+    json_write_key(&w, STR("method"));
+    json_write_str(&w, mc->call->head.method);
+    json_write_key(&w, STR("path"));
+    json_write_str(&w, mc->path);
+    json_write_key(&w, STR("received_bytes"));
+    json_write_u64(&w, mc->play.entry->body_bytes);
+    json_write_key(&w, STR("sha256"));
+    json_write_str(&w, (str){.ptr = hex, .len = sizeof(hex)});
+    json_write_object_end(&w);
+    start_play(mc, 200, json_type);
+}
+
+static void play_answer(struct mock_call *mc)
+{
+    const struct mock_endpoint *ep = mc->endpoint;
+    const struct mock_answer *a = &mc->rule.answer;
+    bool is_stream =
+        ep && ep->next && mc->req.is_stream && !a->body.len && !mc->rule.fault.is_json_for_stream;
+    str digits = mc->say.digits;
+
+    if (a->body.len) {
+        (void)buf_append(&mc->play.body, a->body); // bounded by its script
+        start_play(mc, 200, a->content_type.len ? a->content_type : json_type);
+        return;
+    }
+    if (!ep) {
+        play_echo(mc);
+        return;
+    }
+    mock_say_init(&mc->say, &mc->req, &mc->rule, arena_of(mc));
+    mc->say.digits = digits;
+    mc->say.created = (uint64_t)(clock_wall() / 1000000);
+    if (mc->tail.len) mc->say.model = mc->tail;
+    if (is_stream) {
+        mc->play.say = &mc->say;
+        mc->play.next = ep->next;
+        start_play(mc, 200, STR("text/event-stream; charset=utf-8"));
+        return;
+    }
+    if (ep->whole(&mc->say, &mc->play.body)) {
+        struct mock_problem problem = {.status = 400,
+                                       .type = STR("invalid_request_error"),
+                                       .message = STR("The answer would be too large.")};
+        play_problem(mc, &problem);
+        return;
+    }
+    start_play(mc, 200, json_type);
+}
+
+static bool check_request(struct mock_call *mc, struct mock_problem *problem)
+{
+    str param = STR("");
+    err e = mock_request_read(buf_view(&mc->body), arena_of(mc), &mc->req, &param);
+
+    // A stream outlives the body.
+    mc->req.model = arena_str(arena_of(mc), mc->req.model);
+    mc->req.tool_name = arena_str(arena_of(mc), mc->req.tool_name);
+    *problem = (struct mock_problem){.status = 400, .type = STR("invalid_request_error")};
+    if (e && param.len) {
+        problem->param = param;
+        problem->message = arena_format(arena_of(mc), "Invalid value for '%" STR_FMT "': %s.",
+                                        STR_ARG(param), err_text(e));
+        problem->code = STR("invalid_value");
+        return false;
+    }
+    if (e) {
+        problem->message = STR("We could not parse the JSON body of your request.");
+        return false;
+    }
+    if (!mc->req.model.len && !mc->endpoint->has_no_model) {
+        problem->message = STR("you must provide a model parameter");
+        return false;
+    }
+    if (!mc->req.has_input) {
+        problem->message = STR("Missing required parameter: messages, prompt or input.");
+        problem->code = STR("missing_required_parameter");
+        return false;
+    }
+    return true;
+}
+
+// Digits that look random, and are the same for the same seed and the same turn.
+static void make_ids(struct mock_call *mc)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t bits = random_u64(&mc->play.random);
+    char *out = arena_alloc_raw(arena_of(mc), MOCK_SAY_ID_DIGITS);
+
+    for (int i = 0; i < MOCK_SAY_ID_DIGITS; i++) {
+        out[i] = digits[(bits >> (4 * i)) & 15];
+    }
+    mc->say.digits = (str){.ptr = out, .len = MOCK_SAY_ID_DIGITS};
+}
+
+// Chance comes from the request's number, or from what it names in x-mock-key, so that the same
+// request has the same fate whatever came in between.
+static void seed(struct mock_call *mc)
+{
+    const struct h1_field *key = h1_field_find(&mc->call->head, STR("x-mock-key"));
+    uint64_t mix = mc->play.entry->id;
+
+    for (size_t i = 0; key && i < key->value.len; i++) {
+        mix = random_mix((i ? mix : 0) + (unsigned char)key->value.ptr[i]);
+    }
+    random_init(&mc->play.random, random_mix(mc->mock->options.seed) ^ mix);
+}
+
+static void choose_rule(struct mock_call *mc)
+{
+    struct mock *m = mc->mock;
+    struct mock_subject subject = {
+        .model = mc->req.model, .path = mc->path, .content = mc->req.text, .head = &mc->call->head};
+
+    mc->rule = m->options.base;
+    for (size_t i = 0; i < m->options.rule_count; i++) {
+        struct mock_rule *r = &m->options.rules[i];
+        if (!mock_rule_matches(r, &subject, &mc->play.random)) continue;
+        mc->rule = *r;
+        mc->play.entry->rule =
+            arena_format(&mc->play.entry->arena, "%llu", (unsigned long long)(i + 1));
+        return;
+    }
+}
+
+static void answer(struct mock_call *mc)
+{
+    struct mock_problem problem;
+    bool is_good = true;
+
+    seed(mc);
+    make_ids(mc);
+    if (mc->endpoint && !mc->endpoint->is_get) is_good = check_request(mc, &problem);
+    choose_rule(mc);
+    if (mc->rule.error.status) {
+        play_error(mc);
+    } else if (!is_good) {
+        play_problem(mc, &problem);
+    } else {
+        play_answer(mc);
+    }
+}
+
+static void refuse(struct mock_call *mc, unsigned status, str message)
+{
+    struct mock_problem problem = {
+        .status = status, .type = STR("invalid_request_error"), .message = message};
+
+    seed(mc);
+    make_ids(mc);
+    play_problem(mc, &problem);
+}
+
+static void read_body(struct mock_call *mc)
+{
+    str piece = STR("");
+    err e = OK;
+
+    while ((e = server_call_next(mc->call, &piece)) == OK) {
+        mock_log_body(mc->play.entry, piece);
+        if (mc->endpoint && buf_append(&mc->body, piece)) {
+            refuse(mc, 413, STR("The request is too large for the mock."));
+            return;
+        }
+    }
+    if (e == ERR_EOF) {
+        answer(mc);
+    } else if (e == ERR_SYNTAX || e == ERR_LIMIT) {
+        refuse(mc, 400, STR("The framing of the body is broken."));
+    }
+}
+
+static struct mock_call *call_of(struct server_call_user *user)
+{
+    return container_of(user, struct mock_call, user);
+}
+
+static void on_body(struct server_call_user *user)
+{
+    if (!call_of(user)->is_playing) read_body(call_of(user));
+}
+
+static void on_drained(struct server_call_user *user)
+{
+    mock_play_drained(&call_of(user)->play);
+}
+
+static void on_gone(struct server_call_user *user, err why)
+{
+    struct mock_call *mc = call_of(user);
+
+    (void)why;
+    buf_done(&mc->body);
+    mock_play_stop(&mc->play, MOCK_ENDED_CLIENT_CLOSED);
+}
+
+static const struct server_call_events events = {on_body, on_drained, on_gone};
+
+void mock_call_start(struct mock *m, struct server_call *call)
+{
+    struct uri target;
+
+    if (uri_parse_target(call->head.target, &target)) target = (struct uri){.path = STR("/")};
+    if (mock_admin_answer(m, call, &target)) return;
+    struct mock_call *mc = arena_new(&call->arena, struct mock_call);
+    mc->user.events = &events;
+    mc->mock = m;
+    mc->call = call;
+    mc->path = target.path;
+    mc->endpoint = mock_dialect_find(target.path, &mc->tail);
+    mc->rule = m->options.base;
+    mc->play = (struct mock_play){
+        .call = call, .loop = m->loop, .log = &m->log, .scratch = &m->scratch, .rule = &mc->rule};
+    mc->play.entry = mock_log_begin(&m->log, &call->head, m->loop->now_us);
+    mc->play.entry->peer = server_call_peer(call);
+    buf_init(&mc->body, MOCK_CALL_BODY_MAX);
+    buf_init(&mc->play.body, ANSWER_MAX);
+    call->user = &mc->user;
+    read_body(mc);
+}

@@ -1,0 +1,302 @@
+// Design: go() takes steps until one of them waits or ends the call. A step sends a part of the
+// event at hand, or lets a due fault happen, or waits, or makes the next event, in this order.
+// Whoever ends the call stops the play first: aborting a call frees it, and the play with it.
+#include "assess/mock/mock_play.h"
+
+enum { BURST_MAX = 64, REST_MAX = 64 * 1024 * 1024 };
+
+enum outcome { GOES_ON, WAITS };
+
+static str broken_event =
+    STR_INIT("data: {\"id\":\"chatcmpl-broken\",\"choices\":[{\"delta\":\n\n");
+static str torn_chunk = STR_INIT("400\r\ndata: {\"id\":\"chatcmpl-torn\",\"choi");
+
+static void go(struct mock_play *p);
+
+static struct iovec piece_of(str s)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
+}
+
+static void on_timer(struct timer *t)
+{
+    go(container_of(t, struct mock_play, timer));
+}
+
+static enum outcome wait_until(struct mock_play *p, usec due_us)
+{
+    loop_alarm_at(p->loop, &p->timer, (due_us + 999) / 1000, on_timer);
+    return WAITS;
+}
+
+void mock_play_stop(struct mock_play *p, enum mock_ended how)
+{
+    loop_alarm_stop(p->loop, &p->timer);
+    buf_done(&p->body);
+    buf_done(&p->rest);
+    p->entry->status = p->call->status;
+    p->entry->events = p->events;
+    p->entry->sent_bytes = p->call->sent_bytes;
+    mock_log_end(p->log, p->entry, how, loop_clock(p->loop));
+    p->entry = NULL;
+}
+
+static bool is_due_at(const struct mock_play *p, uint64_t events, uint64_t bytes)
+{
+    const struct mock_fault *f = &p->rule->fault;
+
+    return f->end != MOCK_END_NONE && !p->has_stalled &&
+           (f->before_head || events >= f->after_events || bytes >= f->after_bytes);
+}
+
+static void note_first(struct mock_play *p)
+{
+    if (!p->entry->first_us) p->entry->first_us = p->loop->now_us - p->entry->started_us;
+}
+
+static void send_head(struct mock_play *p, str body, bool is_last)
+{
+    struct iovec piece = piece_of(body);
+
+    note_first(p);
+    server_call_respond(p->call, &p->head, &piece, body.len ? 1 : 0, is_last);
+}
+
+// Sends a part of the body, behind the head if that is still to go. The last one ends the play.
+static void send(struct mock_play *p, str bytes, bool is_last)
+{
+    struct iovec piece = piece_of(bytes);
+
+    p->body_bytes += bytes.len;
+    if (!p->call->status) {
+        send_head(p, bytes, is_last);
+    } else {
+        server_call_write(p->call, &piece, bytes.len ? 1 : 0, is_last);
+    }
+    if (is_last) mock_play_stop(p, MOCK_ENDED_COMPLETE);
+}
+
+static str end_name(enum mock_end end)
+{
+    static const str names[] = {
+        [MOCK_END_NONE] = STR_INIT(""),       [MOCK_END_CLEAN] = STR_INIT("clean"),
+        [MOCK_END_CLOSE] = STR_INIT("close"), [MOCK_END_TORN] = STR_INIT("torn"),
+        [MOCK_END_RESET] = STR_INIT("reset"), [MOCK_END_STALL] = STR_INIT("stall"),
+    };
+
+    return names[end];
+}
+
+static enum outcome stall(struct mock_play *p)
+{
+    uint64_t ms = p->rule->fault.stall_ms;
+
+    p->has_stalled = true;
+    p->entry->events = p->events;
+    if (!ms) return WAITS; // until the client has had enough
+    p->due_us = p->loop->now_us + (usec)ms * 1000;
+    return wait_until(p, p->due_us);
+}
+
+static enum outcome fail(struct mock_play *p)
+{
+    struct server_call *call = p->call;
+    const struct mock_fault *f = &p->rule->fault;
+    enum mock_end end = f->end;
+
+    p->entry->fault = end_name(end);
+    if (!f->before_head && !call->status) send_head(p, STR(""), false);
+    if (end == MOCK_END_STALL) return stall(p);
+    if (end == MOCK_END_TORN && call->is_chunked) {
+        struct iovec torn = piece_of(torn_chunk);
+        server_call_write_raw(call, &torn, 1);
+    }
+    mock_play_stop(p, MOCK_ENDED_FAULT);
+    if (end == MOCK_END_RESET) {
+        server_call_abort(call);
+    } else if (end == MOCK_END_CLEAN && call->status) {
+        server_call_write(call, NULL, 0, true);
+    } else {
+        server_call_end_early(call);
+    }
+    return WAITS;
+}
+
+// What is left behind the last event.
+static enum outcome finish(struct mock_play *p)
+{
+    struct server_call *call = p->call;
+
+    if (p->rule->fault.longer_length && p->head.has_length) {
+        p->entry->fault = STR("longer_length");
+        if (!call->status) send_head(p, STR(""), false);
+        mock_play_stop(p, MOCK_ENDED_FAULT);
+        server_call_end_early(call);
+        return WAITS;
+    }
+    send(p, STR(""), true);
+    return WAITS;
+}
+
+// A comment before the event, CRLF at the ends of its lines, and the event itself if it is well.
+static err shape(struct mock_play *p, struct buf *out, str event)
+{
+    const struct mock_fault *f = &p->rule->fault;
+
+    if (p->say && f->has_comments) TRY(buf_append(out, STR(": keep-alive\n\n")));
+    if (f->malformed_event == p->events + 1)
+        return buf_append(out, p->say ? broken_event : str_sub(event, 0, event.len / 2));
+    if (!p->say || !f->has_crlf) return buf_append(out, event);
+    while (event.len) {
+        TRY(buf_append(out, str_cut(&event, '\n')));
+        TRY(buf_append(out, STR("\r\n")));
+    }
+    return OK;
+}
+
+static bool is_plain(const struct mock_play *p)
+{
+    const struct mock_fault *f = &p->rule->fault;
+
+    return !f->has_comments && !f->has_crlf && !f->malformed_event && !f->duplicate_event &&
+           !f->split && !f->longer_length;
+}
+
+static bool is_over(const struct mock_play *p)
+{
+    return p->say ? p->say->at.is_end : p->is_body_sent;
+}
+
+// The event is out: the next one is due after a gap.
+static void count_event(struct mock_play *p)
+{
+    p->events++;
+    if (!p->say || !p->say->at.is_paced) return;
+    p->due_us += mock_pace_next(&p->rule->timing.gap, &p->random, (size_t)p->gaps++);
+}
+
+static size_t allowed(const struct mock_play *p, size_t len)
+{
+    const struct mock_fault *f = &p->rule->fault;
+    uint64_t room = f->end && !p->has_stalled && f->after_bytes != MOCK_RULE_NEVER
+                        ? f->after_bytes - p->body_bytes
+                        : UINT64_MAX;
+
+    return len > room ? (size_t)room : len;
+}
+
+static enum outcome send_event(struct mock_play *p, str event)
+{
+    size_t len = allowed(p, event.len);
+    bool is_whole = len == event.len;
+    bool is_last =
+        is_whole && is_over(p) && !is_due_at(p, p->events + 1, p->body_bytes + event.len);
+
+    if (is_last) p->events++;
+    send(p, str_sub(event, 0, len), is_last);
+    if (is_last) return WAITS;
+    if (is_whole) count_event(p);
+    return GOES_ON;
+}
+
+// One part of an event that goes out in parts.
+static enum outcome send_part(struct mock_play *p)
+{
+    const struct mock_fault *f = &p->rule->fault;
+    str rest = buf_view(&p->rest);
+    size_t len = f->split && f->split < rest.len ? f->split : rest.len;
+
+    len = allowed(p, len);
+    send(p, str_sub(rest, 0, len), false);
+    buf_consume(&p->rest, len);
+    if (!buf_len(&p->rest)) count_event(p);
+    if (!f->drip_ms) return GOES_ON;
+    return wait_until(p, p->loop->now_us + (usec)f->drip_ms * 1000);
+}
+
+static enum outcome next_event(struct mock_play *p)
+{
+    str event = buf_view(&p->body);
+
+    if (is_over(p)) return finish(p);
+    if (p->say) {
+        buf_clear(p->scratch);
+        err e = p->next(p->say, p->scratch);
+        if (e) return finish(p);
+        event = buf_view(p->scratch);
+    } else {
+        p->is_body_sent = true;
+    }
+    if (is_plain(p)) return send_event(p, event);
+    bool is_twice = p->rule->fault.duplicate_event == p->events + 1;
+    for (int i = 0; i < 1 + is_twice; i++) {
+        // An event is far below the maximum.
+        (void)shape(p, &p->rest, event);
+    }
+    return GOES_ON;
+}
+
+// Waits for what is due next: the event, or before it a head that comes alone.
+static enum outcome wait(struct mock_play *p)
+{
+    if (!p->say || !p->rule->timing.has_head || p->call->status) return wait_until(p, p->due_us);
+    if (p->loop->now_us < p->head_us) return wait_until(p, p->head_us);
+    send_head(p, STR(""), false);
+    return GOES_ON;
+}
+
+static enum outcome step(struct mock_play *p)
+{
+    bool is_early = p->loop->now_us < p->due_us;
+
+    if (p->rule->fault.before_head && is_early) return wait_until(p, p->due_us);
+    if (is_due_at(p, p->events, p->body_bytes)) return fail(p);
+    if (buf_len(&p->rest)) return send_part(p);
+    return is_early ? wait(p) : next_event(p);
+}
+
+static void go(struct mock_play *p)
+{
+    for (int i = 0; i < BURST_MAX; i++) {
+        if (p->call->status && server_call_is_congested(p->call)) {
+            p->is_waiting = true;
+            return;
+        }
+        if (step(p) == WAITS) return;
+    }
+    // Others have their turn.
+    loop_alarm(p->loop, &p->timer, 0, on_timer);
+}
+
+void mock_play_drained(struct mock_play *p)
+{
+    if (!p->is_waiting) return;
+    p->is_waiting = false;
+    go(p);
+}
+
+static void send_interim(struct mock_play *p)
+{
+    struct iovec line = piece_of(STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    struct iovec hints =
+        piece_of(STR("HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"));
+
+    if (p->rule->fault.has_continue) server_call_write_raw(p->call, &line, 1);
+    if (p->rule->fault.has_early_hints) server_call_write_raw(p->call, &hints, 1);
+}
+
+void mock_play_start(struct mock_play *p)
+{
+    const struct mock_rule *r = p->rule;
+
+    p->entry->body_us = p->loop->now_us - p->entry->started_us;
+    p->due_us = p->loop->now_us + mock_pace_next(&r->timing.ttft, &p->random, 0);
+    p->head_us = p->loop->now_us + mock_pace_next(&r->timing.head, &p->random, 0);
+    if (p->head_us > p->due_us) p->head_us = p->due_us;
+    if (r->fault.end == MOCK_END_CLEAN) p->head.has_length = false; // it would tell
+    p->head.length += r->fault.longer_length;
+    if (r->fault.has_close_idle) server_call_limit_idle(p->call, (msec)r->fault.close_idle_ms);
+    buf_init(&p->rest, REST_MAX);
+    send_interim(p);
+    go(p);
+}

@@ -1,0 +1,295 @@
+#include "assess/mock/mock_request.h"
+
+struct reading {
+    struct json_reader json;
+    struct arena *arena;
+    struct mock_request *out;
+};
+
+typedef err member_fn(struct reading *r);
+
+static err read_str(struct reading *r, str *out)
+{
+    struct json_value v;
+
+    TRY(json_value(&r->json, &v));
+    if (v.kind == JSON_NULL) return OK;
+    if (v.kind != JSON_STRING) return ERR_TYPE;
+    *out = json_decode(json_raw(v), r->arena);
+    return OK;
+}
+
+static err read_bool(struct reading *r, bool *out)
+{
+    struct json_value v;
+
+    TRY(json_value(&r->json, &v));
+    if (v.kind != JSON_TRUE && v.kind != JSON_FALSE && v.kind != JSON_NULL) return ERR_TYPE;
+    *out = v.kind == JSON_TRUE;
+    return OK;
+}
+
+static err read_u64(struct reading *r, uint64_t max, uint64_t *out)
+{
+    struct json_value v;
+
+    TRY(json_value(&r->json, &v));
+    return v.kind == JSON_NULL ? OK : json_to_u64(v, max, out);
+}
+
+static uint64_t count_words(str s)
+{
+    uint64_t words = 0;
+    bool in_word = false;
+
+    for (size_t i = 0; i < s.len; i++) {
+        bool is_space = s.ptr[i] == ' ' || s.ptr[i] == '\n' || s.ptr[i] == '\t';
+        if (!is_space && !in_word) words++;
+        in_word = !is_space;
+    }
+    return words;
+}
+
+// One part of a content: text of either API, or an image.
+static err read_part(struct reading *r, str *text)
+{
+    str key = STR("");
+    err e = json_enter(&r->json);
+
+    if (e == ERR_TYPE) return OK; // tokens as numbers, and the like
+    TRY(e);
+    while ((e = json_member(&r->json, &key)) == OK) {
+        if (json_string_is(key, STR("text"))) {
+            TRY(read_str(r, text));
+        } else if (json_string_is(key, STR("image_url"))) {
+            r->out->images++;
+        }
+    }
+    return e == ERR_EOF ? OK : e;
+}
+
+// A string, or an array of strings and parts; the last text stays.
+static err read_content(struct reading *r, str *text)
+{
+    enum json_kind kind = JSON_NULL;
+
+    TRY(json_peek(&r->json, &kind));
+    if (kind != JSON_ARRAY) {
+        TRY(read_str(r, text));
+        r->out->words += count_words(*text);
+        return OK;
+    }
+    TRY(json_enter(&r->json));
+    err e = OK;
+    while ((e = json_element(&r->json)) == OK) {
+        TRY(json_peek(&r->json, &kind));
+        if (kind == JSON_STRING) {
+            TRY(read_str(r, text));
+        } else if (kind == JSON_OBJECT) {
+            TRY(read_part(r, text));
+        } else {
+            continue;
+        }
+        r->out->words += count_words(*text);
+    }
+    return e == ERR_EOF ? OK : e;
+}
+
+static err read_message(struct reading *r)
+{
+    str role = STR("");
+    str text = STR("");
+    str key = STR("");
+    err e = OK;
+
+    TRY(json_enter(&r->json));
+    while ((e = json_member(&r->json, &key)) == OK) {
+        if (json_string_is(key, STR("role"))) {
+            TRY(read_str(r, &role));
+        } else if (json_string_is(key, STR("content"))) {
+            TRY(read_content(r, &text));
+        }
+    }
+    if (e != ERR_EOF) return e;
+    if (str_eq(role, STR("user"))) r->out->text = text;
+    return OK;
+}
+
+static err read_messages(struct reading *r)
+{
+    err e = json_enter(&r->json);
+
+    while (!e && (e = json_element(&r->json)) == OK) {
+        e = read_message(r);
+    }
+    r->out->has_input = true;
+    return e == ERR_EOF ? OK : e;
+}
+
+static err read_prompt(struct reading *r)
+{
+    r->out->has_input = true;
+    return read_content(r, &r->out->text);
+}
+
+// Embeddings read the value once more, as written; responses may have messages here.
+static err read_input(struct reading *r)
+{
+    struct json_reader ahead = r->json;
+    struct json_value v;
+    enum json_kind first = JSON_NULL;
+
+    TRY(json_value(&ahead, &v));
+    r->out->input = v.text;
+    r->out->has_input = true;
+    if (v.kind != JSON_ARRAY && v.kind != JSON_STRING) return ERR_TYPE;
+    if (v.kind == JSON_STRING) return read_prompt(r);
+    ahead = r->json;
+    TRY(json_enter(&ahead));
+    err e = json_element(&ahead);
+    if (!e) TRY(json_peek(&ahead, &first));
+    if (first == JSON_OBJECT && str_find(v.text, STR("\"role\"")) < v.text.len)
+        return read_messages(r);
+    return read_prompt(r);
+}
+
+static err read_function_name(struct reading *r)
+{
+    str key = STR("");
+    err e = json_enter(&r->json);
+
+    if (e == ERR_TYPE) return OK;
+    while (!e && (e = json_member(&r->json, &key)) == OK) {
+        if (json_string_is(key, STR("name"))) e = read_str(r, &r->out->tool_name);
+    }
+    return e == ERR_EOF ? OK : e;
+}
+
+// The first tool's name: of {"function":{"name"}} in chat, of {"name"} in responses.
+static err read_tools(struct reading *r)
+{
+    str key = STR("");
+    err e = json_enter(&r->json);
+
+    if (!e) e = json_element(&r->json);
+    if (e) return e == ERR_EOF ? OK : e;
+    TRY(json_enter(&r->json));
+    while ((e = json_member(&r->json, &key)) == OK) {
+        if (json_string_is(key, STR("name"))) TRY(read_str(r, &r->out->tool_name));
+        if (json_string_is(key, STR("function"))) TRY(read_function_name(r));
+    }
+    while (e == ERR_EOF && (e = json_element(&r->json)) == OK) {
+        struct json_value passed;
+        TRY(json_value(&r->json, &passed));
+        e = ERR_EOF;
+    }
+    return e == ERR_EOF ? OK : e;
+}
+
+static err read_tool_choice(struct reading *r)
+{
+    struct json_value v;
+
+    TRY(json_value(&r->json, &v));
+    r->out->needs_tool = v.kind == JSON_OBJECT || str_eq(v.text, STR("\"required\""));
+    return OK;
+}
+
+static err read_stream_options(struct reading *r)
+{
+    str key = STR("");
+    err e = json_enter(&r->json);
+
+    if (e == ERR_TYPE) {
+        struct json_value v;
+        TRY(json_value(&r->json, &v));
+        return v.kind == JSON_NULL ? OK : ERR_TYPE;
+    }
+    while (!e && (e = json_member(&r->json, &key)) == OK) {
+        if (json_string_is(key, STR("include_usage"))) e = read_bool(r, &r->out->include_usage);
+    }
+    return e == ERR_EOF ? OK : e;
+}
+
+static err read_model(struct reading *r)
+{
+    return read_str(r, &r->out->model);
+}
+
+static err read_stream(struct reading *r)
+{
+    return read_bool(r, &r->out->is_stream);
+}
+
+static err read_choices(struct reading *r)
+{
+    TRY(read_u64(r, MOCK_REQUEST_CHOICES_MAX, &r->out->choices));
+    return r->out->choices ? OK : ERR_RANGE;
+}
+
+static err read_tokens_max(struct reading *r)
+{
+    return read_u64(r, UINT64_MAX, &r->out->tokens_max);
+}
+
+static err read_dimensions(struct reading *r)
+{
+    TRY(read_u64(r, MOCK_REQUEST_DIMENSIONS_MAX, &r->out->dimensions));
+    return r->out->dimensions ? OK : ERR_RANGE;
+}
+
+static err read_encoding(struct reading *r)
+{
+    str name = STR("float");
+
+    TRY(read_str(r, &name));
+    r->out->is_base64 = str_eq(name, STR("base64"));
+    return r->out->is_base64 || str_eq(name, STR("float")) ? OK : ERR_RANGE;
+}
+
+static const struct {
+    str name;
+    member_fn *read;
+} members[] = {
+    {STR_INIT("model"), read_model},
+    {STR_INIT("messages"), read_messages},
+    {STR_INIT("prompt"), read_prompt},
+    {STR_INIT("input"), read_input},
+    {STR_INIT("stream"), read_stream},
+    {STR_INIT("stream_options"), read_stream_options},
+    {STR_INIT("n"), read_choices},
+    {STR_INIT("tools"), read_tools},
+    {STR_INIT("tool_choice"), read_tool_choice},
+    {STR_INIT("max_tokens"), read_tokens_max},
+    {STR_INIT("max_completion_tokens"), read_tokens_max},
+    {STR_INIT("max_output_tokens"), read_tokens_max},
+    {STR_INIT("dimensions"), read_dimensions},
+    {STR_INIT("encoding_format"), read_encoding},
+};
+
+static err read_member(struct reading *r, str key, str *param)
+{
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (!json_string_is(key, members[i].name)) continue;
+        *param = members[i].name;
+        TRY(members[i].read(r));
+        *param = STR("");
+    }
+    return OK;
+}
+
+err mock_request_read(str body, struct arena *arena, struct mock_request *out, str *param)
+{
+    struct reading r = {.arena = arena, .out = out};
+    str key = STR("");
+
+    *out = (struct mock_request){.choices = 1};
+    *param = STR("");
+    json_reader_init(&r.json, body);
+    err e = json_enter(&r.json);
+    while (!e && (e = json_member(&r.json, &key)) == OK) {
+        e = read_member(&r, key, param);
+    }
+    if (e != ERR_EOF) return e;
+    return json_end(&r.json);
+}

@@ -1,0 +1,36 @@
+// mock_request: what a request to the mock says, in the words that its answers need.
+//
+// One reader for all JSON endpoints of the OpenAI dialect, as their members don't collide: the
+// model, the last text of a user, whether to stream, and the odd option. Members it does not know
+// are passed. Texts are decoded into the caller's arena. Pure.
+#pragma once
+
+#include "base/arena.h"
+#include "codec/json.h"
+
+enum {
+    MOCK_REQUEST_CHOICES_MAX = 32,
+    MOCK_REQUEST_DIMENSIONS_MAX = 4096,
+    MOCK_REQUEST_TOKENS_MAX = 1'000'000,
+};
+
+struct mock_request {
+    str model;      // empty: none given
+    str text;       // the last one of a user, a prompt or an input
+    str tool_name;  // of the first function offered
+    str input;      // embeddings and moderations: the value as written
+    uint64_t words; // of all texts: what stands in for prompt tokens
+    uint64_t choices;
+    uint64_t tokens_max; // 0: no limit given
+    uint64_t dimensions; // 0: not given
+    uint32_t images;
+    bool is_stream;
+    bool include_usage;
+    bool needs_tool; // "tool_choice" leaves no other way
+    bool is_base64;
+    bool has_input; // messages, a prompt or an input
+};
+
+// ERR_SYNTAX: no JSON object; ERR_TYPE: a member is of another type; ERR_RANGE: out of bounds;
+// ERR_LIMIT: nested too deeply. `*param` is then the member at fault, or empty.
+err mock_request_read(str body, struct arena *arena, struct mock_request *out, str *param);
