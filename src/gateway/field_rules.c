@@ -36,14 +36,35 @@ static const struct field_row rows[] = {
     {STR_INIT("strict-transport-security"), FIELD_NOT_DOWN},
 };
 
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), LENGTH_MAX = 25 };
+
+// Where the rows of a length begin; those of the next length begin where they end.
+static const uint8_t starts[LENGTH_MAX + 2] = {
+    [0] = 0,   [1] = 0,   [2] = 0,   [3] = 1,   [4] = 1,   [5] = 2,     [6] = 2,
+    [7] = 3,   [8] = 6,   [9] = 6,   [10] = 9,  [11] = 12, [12] = 12,   [13] = 13,
+    [14] = 15, [15] = 16, [16] = 18, [17] = 20, [18] = 23, [19] = 23,   [20] = 24,
+    [21] = 24, [22] = 24, [23] = 24, [24] = 24, [25] = 24, [26] = ROWS,
+};
+
 unsigned field_rules_of(str name)
 {
     static const str own = STR_INIT("x-sluice-");
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].name.len > name.len) break;
-        if (str_eq_nocase(rows[i].name, name)) return rows[i].rules;
+    if (name.len <= LENGTH_MAX) {
+        for (size_t i = starts[name.len]; i < starts[name.len + 1]; i++) {
+            if (str_eq_nocase(rows[i].name, name)) return rows[i].rules;
+        }
     }
     if (name.len > own.len && str_eq_nocase(str_sub(name, 0, own.len), own)) return HOP_BY_HOP;
     return 0;
+}
+
+size_t field_rules_count(void)
+{
+    return ROWS;
+}
+
+str field_rules_name(size_t row)
+{
+    return rows[row].name;
 }

@@ -18,3 +18,7 @@ enum field_rule {
 
 // The rules for a field of that name, in any case, as bits; 0 where it passes both ways.
 unsigned field_rules_of(str name);
+
+// The names that have rules, for tests: each must be found.
+size_t field_rules_count(void);
+str field_rules_name(size_t row);

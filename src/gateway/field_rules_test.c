@@ -20,3 +20,10 @@ TEST(field_rules_let_everything_else_pass)
     CHECK_EQ(field_rules_of(STR("")), 0);
     CHECK_EQ(field_rules_of(STR("a-name-longer-than-any-that-has-rules")), 0);
 }
+
+TEST(field_rules_finds_every_row)
+{
+    for (size_t i = 0; i < field_rules_count(); i++) {
+        CHECK(field_rules_of(field_rules_name(i)) != 0);
+    }
+}

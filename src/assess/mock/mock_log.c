@@ -4,6 +4,7 @@
 #include "codec/json_write.h"
 
 #include <openssl/evp.h>
+#include <assert.h>
 #include <string.h>
 
 enum { ENTRY_ARENA_BYTES = 2048 };
@@ -24,8 +25,10 @@ static void free_entry(struct mock_entry *e)
 
 static void forget_oldest(struct mock_log *l)
 {
-    struct mock_entry *e = container_of(list_pop_front(&l->entries), struct mock_entry, link);
+    struct link *oldest = list_pop_front(&l->entries);
 
+    assert(oldest && l->count);
+    struct mock_entry *e = container_of(oldest, struct mock_entry, link);
     l->count--;
     if (e->ended == MOCK_ENDED_NOT) {
         e->is_forgotten = true;
