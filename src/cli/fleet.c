@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "io/socket.h"
 
-enum { MEASURE_MS = 250 };
+enum { MEASURE_MS = 250, LAST_WORDS_MS = 1000 };
 
 struct order {
     struct message message;
@@ -181,13 +181,18 @@ static void on_gateway_drained(struct gateway *g)
     tell_drained(container_of(g, struct fleet_worker, gateway));
 }
 
+static void on_last_words(struct timer *t)
+{
+    tell_drained(container_of(t, struct fleet_worker, grace));
+}
+
 static void on_grace_over(struct timer *t)
 {
     struct fleet_worker *w = container_of(t, struct fleet_worker, grace);
 
-    // Closing it tells each client, and then that it is drained.
-    gateway_close(&w->gateway);
-    tell_drained(w);
+    // The last answers get a moment to leave; when they have, the gateway itself says so.
+    gateway_stop(&w->gateway);
+    loop_alarm(&w->worker.loop, t, LAST_WORDS_MS, on_last_words);
 }
 
 static void do_drain(struct message *m, struct loop *loop)

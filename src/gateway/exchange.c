@@ -8,6 +8,9 @@
 #include <assert.h>
 #include <string.h>
 
+// For what is added to a head, and for an upstream's, which may be larger than a client's.
+enum { HEAD_ROOM = GATEWAY_UPSTREAM_HEAD_MAX + 8 * 1024 };
+
 static const struct step exchange_steps[] = {
     [EXCHANGE_RECEIVE] = {"receive", STEP_BIT(EXCHANGE_AWAIT) | STEP_BIT(EXCHANGE_ENDED)},
     [EXCHANGE_AWAIT] = {"await", STEP_BIT(EXCHANGE_RELAY) | STEP_BIT(EXCHANGE_ENDED)},
@@ -193,7 +196,11 @@ static void on_request_drained(struct client_call *up)
 static void on_failed(struct client_call *up, err why)
 {
     struct exchange *x = of_up(up);
+    struct tls_client *tls = x->origin->origin.target.tls;
 
+    if (why == ERR_TLS || why == ERR_CERTIFICATE)
+        x->failure =
+            arena_format(&x->call->arena, "upstream_tls: %s", tls_client_reason(tls)->text);
     metrics_add(&x->gateway->metrics.upstream_failures, 1);
     exchange_relay_cut(x, why);
 }
@@ -457,7 +464,7 @@ void exchange_start(struct gateway *g, struct server_call *call)
     x->route = route_match(call->head.method, call->head.target);
     x->id = choose_id(x);
     buf_init(&x->body, limits->body_bytes);
-    buf_init(&x->head, limits->head_bytes + 8192);
+    buf_init(&x->head, (size_t)limits->head_bytes + HEAD_ROOM);
     buf_init(&x->answer, EXCHANGE_GATHER_MAX);
     count_route(&g->metrics, x->route.kind);
     if (g->server.counts.calls_open > gateway_share(g, limits->streams)) {

@@ -46,7 +46,10 @@ static void emit(struct exchange *x, const struct iovec *iov, int count, bool is
     }
     answer.fields = exchange_answer_fields(x);
     x->first_us = loop_clock(x->gateway->loop);
-    if (is_last) {
+    if (head->framing == H1_NO_BODY) {
+        const struct h1_field *f = h1_field_find(head, STR("content-length"));
+        answer.has_length = f && str_to_u64(f->value, INT64_MAX, &answer.length);
+    } else if (is_last) {
         answer.has_length = true;
         for (int i = 0; i < count; i++) {
             answer.length += iov[i].iov_len;

@@ -140,7 +140,7 @@ static err init_origin(struct gateway *g, struct gateway_view *v, struct gateway
 static struct client_limits client_limits_of(const struct settings *s)
 {
     return (struct client_limits){
-        .head_bytes_max = 64 * 1024, // an upstream's heads are larger than a client's
+        .head_bytes_max = GATEWAY_UPSTREAM_HEAD_MAX,
         .idle_conns_max = s->limits.upstream_idle_connections,
         .idle_ms = s->limits.upstream_idle_ms,
     };
@@ -234,7 +234,7 @@ void gateway_drain(struct gateway *g)
     server_drain(&g->server);
 }
 
-void gateway_close(struct gateway *g)
+void gateway_stop(struct gateway *g)
 {
     struct link *next = NULL;
 
@@ -242,8 +242,11 @@ void gateway_close(struct gateway *g)
         next = l->next;
         exchange_stop(container_of(l, struct exchange, link), ERR_CANCELED);
     }
-    // What was written last leaves with this turn.
-    loop_turn(g->loop, 0);
+}
+
+void gateway_close(struct gateway *g)
+{
+    gateway_stop(g);
     server_close(&g->server);
 }
 

@@ -14,6 +14,8 @@
 #include "io/log_writer.h"
 #include "io/tls_client.h"
 
+enum { GATEWAY_UPSTREAM_HEAD_MAX = 64 * 1024 };
+
 // One provider as this loop reaches it.
 struct gateway_origin {
     struct client_origin origin;
@@ -71,7 +73,10 @@ err gateway_apply(struct gateway *g, struct settings *settings);
 void gateway_drain(struct gateway *g);
 // Copies what the server and the client count to the metrics; called now and then.
 void gateway_measure(struct gateway *g);
-// Ends every exchange now: streams get an error in their own dialect.
+// Ends every exchange now: streams get an error in their own dialect. Connections follow when
+// that has gone out.
+void gateway_stop(struct gateway *g);
+// Closes every connection at once, and stops before where it wasn't.
 void gateway_close(struct gateway *g);
 
 struct gateway_view *gateway_view_take(struct gateway *g);

@@ -51,7 +51,7 @@ void server_close(struct server *s)
     listener_close(&s->listener);
     while (!list_is_empty(&s->conns)) {
         struct server_conn *c = container_of(s->conns.next, struct server_conn, link);
-        server_conn_close(c, STREAM_ABORT, ERR_CANCELED);
+        server_conn_close(c, c->call ? STREAM_ABORT : STREAM_CLOSE, ERR_CANCELED);
     }
 }
 

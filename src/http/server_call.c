@@ -124,10 +124,10 @@ static void build_head(struct server_call *call, const struct server_answer *a,
         put(h, STR("content-length: "));
         put_u64(h, a->length);
         put(h, STR("\r\n"));
-    } else if (!a->has_length && !is_old) {
+    } else if (!call->has_no_body && !is_old) {
         put(h, STR("transfer-encoding: chunked\r\n"));
         call->is_chunked = true;
-    } else if (!a->has_length) {
+    } else if (!call->has_no_body) {
         c->is_persistent = false;
     }
     if (!call->body.is_done) c->is_persistent = false;

@@ -57,7 +57,8 @@ struct server_answer {
     unsigned status;
     str fields; // "name: value\r\n" each; framing and Connection are added
     bool has_length;
-    uint64_t length; // of the body, if it has one; else it is chunked, or ends with the conn
+    uint64_t length; // of the body, even where none is sent (HEAD, 304); without one it is chunked,
+                     // or ends with the conn
 };
 
 // Starts the answer, with the first part of its body, in one write. With `is_last` that is all.

@@ -11,8 +11,8 @@
 #include "io/stream.h"
 
 enum {
-    WIRE_IN_MAX = 1024 * 1024,  // unconsumed: a head, or one piece of a body
-    WIRE_OUT_MAX = 1024 * 1024, // unsent: one piece of a body
+    WIRE_IN_MAX = 2 * 1024 * 1024,   // unconsumed: a head, or one piece of a body
+    WIRE_OUT_MAX = 72 * 1024 * 1024, // unsent: what one write leaves, so one piece of a body
     WIRE_IOV_MAX = 12,
 };
 
