@@ -1,6 +1,6 @@
 #include "assess/mock/mock_admin.h"
 
-#include "codec/json_write.h"
+#include "assess/mock/mock_member.h"
 
 enum { PRINT_MAX = 256 * 1024 * 1024 };
 
@@ -15,12 +15,6 @@ static void respond(struct server_call *call, unsigned status, str body)
     server_call_respond(call, &head, &piece, body.len ? 1 : 0, true);
 }
 
-static void key_u64(struct json_writer *w, str key, uint64_t value)
-{
-    json_write_key(w, key);
-    json_write_u64(w, value);
-}
-
 static err print_stats(const struct mock *m, struct buf *out)
 {
     const struct server_counts *c = &m->server.counts;
@@ -29,15 +23,15 @@ static err print_stats(const struct mock *m, struct buf *out)
 
     json_write_init(&w, out);
     json_write_object(&w);
-    key_u64(&w, STR("connections_accepted"), c->conns_opened);
-    key_u64(&w, STR("connections_open"), c->conns_open);
-    key_u64(&w, STR("heads_rejected"), c->heads_rejected);
-    key_u64(&w, STR("requests"), l->requests);
-    key_u64(&w, STR("in_flight"), l->open);
-    key_u64(&w, STR("completed"), l->by_end[MOCK_ENDED_COMPLETE]);
-    key_u64(&w, STR("faults"), l->by_end[MOCK_ENDED_FAULT]);
-    key_u64(&w, STR("client_closed"), l->by_end[MOCK_ENDED_CLIENT_CLOSED]);
-    key_u64(&w, STR("logged"), l->count);
+    mock_member_u64(&w, STR("connections_accepted"), c->conns_opened);
+    mock_member_u64(&w, STR("connections_open"), c->conns_open);
+    mock_member_u64(&w, STR("heads_rejected"), c->heads_rejected);
+    mock_member_u64(&w, STR("requests"), l->requests);
+    mock_member_u64(&w, STR("in_flight"), l->open);
+    mock_member_u64(&w, STR("completed"), l->by_end[MOCK_ENDED_COMPLETE]);
+    mock_member_u64(&w, STR("faults"), l->by_end[MOCK_ENDED_FAULT]);
+    mock_member_u64(&w, STR("client_closed"), l->by_end[MOCK_ENDED_CLIENT_CLOSED]);
+    mock_member_u64(&w, STR("logged"), l->count);
     json_write_object_end(&w);
     return w.error;
 }

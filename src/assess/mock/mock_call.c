@@ -1,8 +1,9 @@
 #include "assess/mock/mock_call.h"
 
 #include "assess/mock/mock_admin.h"
+#include "assess/mock/mock_member.h"
+#include "assess/mock/mock_name.h"
 #include "assess/mock/mock_play.h"
-#include "codec/json_write.h"
 #include "codec/uri.h"
 
 #include <string.h>
@@ -96,8 +97,8 @@ static void play_error(struct mock_call *mc)
 {
     const struct mock_error *e = &mc->rule.error;
     struct mock_problem problem = {
-        .status = e->status,
-        .type = e->type.len ? e->type : type_of_status(e->status),
+        .status = (unsigned)e->status,
+        .type = e->type.len ? e->type : type_of_status((unsigned)e->status),
         .code = e->code,
         .param = e->param,
         .message = e->message.len ? e->message : STR("The mock was told to fail here."),
@@ -108,7 +109,7 @@ static void play_error(struct mock_call *mc)
         return;
     }
     (void)buf_append(&mc->play.body, e->body); // bounded by its script
-    start_play(mc, e->status, e->content_type.len ? e->content_type : json_type);
+    start_play(mc, (unsigned)e->status, e->content_type.len ? e->content_type : json_type);
 }
 
 static void play_echo(struct mock_call *mc)
@@ -119,16 +120,11 @@ static void play_echo(struct mock_call *mc)
     mock_log_sha256(mc->play.entry, hex);
     json_write_init(&w, &mc->play.body);
     json_write_object(&w);
-    json_write_key(&w, STR("object"));
-    json_write_str(&w, STR("mock.echo"));
-    json_write_key(&w, STR("method"));
-    json_write_str(&w, mc->call->head.method);
-    json_write_key(&w, STR("path"));
-    json_write_str(&w, mc->path);
-    json_write_key(&w, STR("received_bytes"));
-    json_write_u64(&w, mc->play.entry->body_bytes);
-    json_write_key(&w, STR("sha256"));
-    json_write_str(&w, (str){.ptr = hex, .len = sizeof(hex)});
+    mock_member_str(&w, STR("object"), STR("mock.echo"));
+    mock_member_str(&w, STR("method"), mc->call->head.method);
+    mock_member_str(&w, STR("path"), mc->path);
+    mock_member_u64(&w, STR("received_bytes"), mc->play.entry->body_bytes);
+    mock_member_str(&w, STR("sha256"), (str){.ptr = hex, .len = sizeof(hex)});
     json_write_object_end(&w);
     start_play(mc, 200, json_type);
 }
@@ -228,36 +224,54 @@ static void seed(struct mock_call *mc)
     random_init(&mc->play.random, random_mix(mc->mock->options.seed) ^ mix);
 }
 
-static void choose_rule(struct mock_call *mc)
+static bool find_rule(struct mock_call *mc)
 {
     struct mock *m = mc->mock;
+    struct mock_entry *entry = mc->play.entry;
     struct mock_subject subject = {
         .model = mc->req.model, .path = mc->path, .content = mc->req.text, .head = &mc->call->head};
 
-    mc->rule = m->options.base;
     for (size_t i = 0; i < m->options.rule_count; i++) {
         struct mock_rule *r = &m->options.rules[i];
         if (!mock_rule_matches(r, &subject, &mc->play.random)) continue;
         mc->rule = *r;
-        mc->play.entry->rule =
-            arena_format(&mc->play.entry->arena, "%llu", (unsigned long long)(i + 1));
-        return;
+        entry->rule = arena_format(&entry->arena, "%llu", (unsigned long long)(i + 1));
+        return true;
     }
+    return false;
+}
+
+// The script's rule, and on top of it what the model's name asks for.
+static bool choose_rule(struct mock_call *mc, struct mock_problem *problem)
+{
+    bool has_rule = find_rule(mc);
+    err e = mock_name_apply(mc->req.model, arena_of(mc), &mc->rule);
+
+    if (!e || has_rule) return true;
+    *problem = (struct mock_problem){
+        .status = 404, .type = STR("invalid_request_error"), .code = STR("model_not_found")};
+    problem->message =
+        arena_format(arena_of(mc), "The model `%" STR_FMT "` does not exist%s.",
+                     STR_ARG(mc->req.model), e == ERR_RANGE ? ": its number is out of range" : "");
+    return false;
 }
 
 static void answer(struct mock_call *mc)
 {
-    struct mock_problem problem;
-    bool is_good = true;
+    struct mock_problem bad_request;
+    struct mock_problem bad_model;
+    bool is_read = mc->endpoint && !mc->endpoint->is_get;
 
     seed(mc);
     make_ids(mc);
-    if (mc->endpoint && !mc->endpoint->is_get) is_good = check_request(mc, &problem);
-    choose_rule(mc);
+    bool is_good = !is_read || check_request(mc, &bad_request);
+    bool has_model = choose_rule(mc, &bad_model);
     if (mc->rule.error.status) {
         play_error(mc);
     } else if (!is_good) {
-        play_problem(mc, &problem);
+        play_problem(mc, &bad_request);
+    } else if (!has_model) {
+        play_problem(mc, &bad_model);
     } else {
         play_answer(mc);
     }

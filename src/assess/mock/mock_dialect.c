@@ -1,16 +1,18 @@
 #include "assess/mock/mock_dialect.h"
 
+#include "assess/mock/mock_embeddings.h"
 #include "assess/mock/mock_openai.h"
+#include "assess/mock/mock_responses.h"
 
 static const struct mock_endpoint endpoints[] = {
     {.path = STR_INIT("/v1/chat/completions"),
-     .is_stream_able = true,
      .whole = mock_openai_chat,
      .next = mock_openai_chat_next},
     {.path = STR_INIT("/v1/completions"),
-     .is_stream_able = true,
      .whole = mock_openai_completion,
      .next = mock_openai_completion_next},
+    {.path = STR_INIT("/v1/responses"), .whole = mock_responses_whole, .next = mock_responses_next},
+    {.path = STR_INIT("/v1/embeddings"), .whole = mock_embeddings_whole},
     {.path = STR_INIT("/v1/moderations"), .has_no_model = true, .whole = mock_openai_moderation},
     {.path = STR_INIT("/v1/models"), .is_get = true, .whole = mock_openai_models},
     {.path = STR_INIT("/v1/models/*"), .is_get = true, .whole = mock_openai_model},

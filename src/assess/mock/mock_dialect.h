@@ -10,7 +10,6 @@
 struct mock_endpoint {
     str path; // a "*" at its end stands for the last segment
     bool is_get;
-    bool is_stream_able;
     bool has_no_model;
     err (*whole)(const struct mock_say *s, struct buf *out);
     // Appends the next event of a stream with its blank line; ERR_EOF behind the last. May be NULL.

@@ -1,7 +1,7 @@
 #include "assess/mock/mock_log.h"
 
+#include "assess/mock/mock_member.h"
 #include "base/memory.h"
-#include "codec/json_write.h"
 
 #include <openssl/evp.h>
 #include <assert.h>
@@ -121,18 +121,6 @@ void mock_log_end(struct mock_log *l, struct mock_entry *e, enum mock_ended how,
     if (e->is_forgotten) free_entry(e);
 }
 
-static void key_u64(struct json_writer *w, str key, uint64_t value)
-{
-    json_write_key(w, key);
-    json_write_u64(w, value);
-}
-
-static void key_str(struct json_writer *w, str key, str value)
-{
-    json_write_key(w, key);
-    json_write_str(w, value);
-}
-
 static void key_ms(struct json_writer *w, str key, usec value)
 {
     json_write_key(w, key);
@@ -157,12 +145,12 @@ static void write_request(struct json_writer *w, const struct mock_entry *e)
     str target = e->target;
 
     mock_log_sha256(e, hex);
-    key_str(w, STR("method"), e->method);
-    key_str(w, STR("path"), str_cut(&target, '?'));
-    key_str(w, STR("target"), e->target);
-    key_str(w, STR("peer"), (str){.ptr = address, .len = stream_address_text(&e->peer, address)});
-    json_write_key(w, STR("headers"));
-    json_write_array(w);
+    mock_member_str(w, STR("method"), e->method);
+    mock_member_str(w, STR("path"), str_cut(&target, '?'));
+    mock_member_str(w, STR("target"), e->target);
+    mock_member_str(w, STR("peer"),
+                    (str){.ptr = address, .len = stream_address_text(&e->peer, address)});
+    mock_member_array(w, STR("headers"));
     for (size_t i = 0; i < e->field_count; i++) {
         json_write_array(w);
         json_write_str(w, e->fields[i].name);
@@ -170,8 +158,8 @@ static void write_request(struct json_writer *w, const struct mock_entry *e)
         json_write_array_end(w);
     }
     json_write_array_end(w);
-    key_u64(w, STR("body_bytes"), e->body_bytes);
-    key_str(w, STR("body_sha256"), (str){.ptr = hex, .len = sizeof(hex)});
+    mock_member_u64(w, STR("body_bytes"), e->body_bytes);
+    mock_member_str(w, STR("body_sha256"), (str){.ptr = hex, .len = sizeof(hex)});
     json_write_key(w, STR("body_base64"));
     if (e->hash) {
         json_write_null(w);
@@ -193,12 +181,12 @@ static str end_name(enum mock_ended how)
 
 static void write_answer(struct json_writer *w, const struct mock_entry *e)
 {
-    key_u64(w, STR("status"), e->status);
-    key_u64(w, STR("events_sent"), e->events);
-    key_u64(w, STR("bytes_sent"), e->sent_bytes);
-    key_str(w, STR("ended"), end_name(e->ended));
-    key_str(w, STR("fault"), e->fault);
-    key_str(w, STR("rule"), e->rule);
+    mock_member_u64(w, STR("status"), e->status);
+    mock_member_u64(w, STR("events_sent"), e->events);
+    mock_member_u64(w, STR("bytes_sent"), e->sent_bytes);
+    mock_member_str(w, STR("ended"), end_name(e->ended));
+    mock_member_str(w, STR("fault"), e->fault);
+    mock_member_str(w, STR("rule"), e->rule);
     key_ms(w, STR("body_after_ms"), e->body_us);
     key_ms(w, STR("first_byte_after_ms"), e->first_us);
     key_ms(w, STR("ended_after_ms"), e->ended_us);
@@ -217,15 +205,14 @@ err mock_log_print(const struct mock_log *l, uint64_t last, struct buf *out)
 
     json_write_init(&w, out);
     json_write_object(&w);
-    key_str(&w, STR("object"), STR("list"));
-    key_u64(&w, STR("requests"), l->requests);
-    json_write_key(&w, STR("data"));
-    json_write_array(&w);
+    mock_member_str(&w, STR("object"), STR("list"));
+    mock_member_u64(&w, STR("requests"), l->requests);
+    mock_member_array(&w, STR("data"));
     for (struct link *at = l->entries.next; at != &l->entries; at = at->next) {
         const struct mock_entry *e = container_of(at, struct mock_entry, link);
         if (skipped && skipped--) continue;
         json_write_object(&w);
-        key_u64(&w, STR("id"), e->id);
+        mock_member_u64(&w, STR("id"), e->id);
         key_ms(&w, STR("time_ms"), e->wall_us);
         write_request(&w, e);
         write_answer(&w, e);

@@ -89,12 +89,12 @@ static str end_name(enum mock_end end)
 
 static enum outcome stall(struct mock_play *p)
 {
-    uint64_t ms = p->rule->fault.stall_ms;
+    uint64_t wait_us = p->rule->fault.stall_us;
 
     p->has_stalled = true;
     p->entry->events = p->events;
-    if (!ms) return WAITS; // until the client has had enough
-    p->due_us = p->loop->now_us + (usec)ms * 1000;
+    if (!wait_us) return WAITS; // until the client has had enough
+    p->due_us = p->loop->now_us + (usec)wait_us;
     return wait_until(p, p->due_us);
 }
 
@@ -210,8 +210,8 @@ static enum outcome send_part(struct mock_play *p)
     send(p, str_sub(rest, 0, len), false);
     buf_consume(&p->rest, len);
     if (!buf_len(&p->rest)) count_event(p);
-    if (!f->drip_ms) return GOES_ON;
-    return wait_until(p, p->loop->now_us + (usec)f->drip_ms * 1000);
+    if (!f->drip_us) return GOES_ON;
+    return wait_until(p, p->loop->now_us + (usec)f->drip_us);
 }
 
 static enum outcome next_event(struct mock_play *p)
@@ -295,7 +295,8 @@ void mock_play_start(struct mock_play *p)
     if (p->head_us > p->due_us) p->head_us = p->due_us;
     if (r->fault.end == MOCK_END_CLEAN) p->head.has_length = false; // it would tell
     p->head.length += r->fault.longer_length;
-    if (r->fault.has_close_idle) server_call_limit_idle(p->call, (msec)r->fault.close_idle_ms);
+    if (r->fault.has_close_idle)
+        server_call_limit_idle(p->call, (msec)(r->fault.close_idle_us / 1000));
     buf_init(&p->rest, REST_MAX);
     send_interim(p);
     go(p);

@@ -44,7 +44,7 @@ struct mock_timing {
 };
 
 struct mock_error {
-    unsigned status; // 0: none
+    uint64_t status; // 0: none
     str type;
     str code;
     str message;
@@ -72,13 +72,13 @@ struct mock_fault {
     bool before_head;
     uint64_t after_events; // NEVER where a script doesn't say
     uint64_t after_bytes;  // of the body; the same
-    uint64_t stall_ms;     // 0: forever
+    uint64_t stall_us;     // 0: for ever
     uint64_t malformed_event;
     uint64_t duplicate_event;
     uint64_t longer_length; // added to content-length
     uint64_t split;         // bytes a write
-    uint64_t drip_ms;       // between them
-    uint64_t close_idle_ms;
+    uint64_t drip_us;       // between them
+    uint64_t close_idle_us;
     bool has_close_idle;
     bool has_no_done;
     bool has_no_finish;
@@ -96,6 +96,7 @@ struct mock_rule {
     struct mock_error error;
     struct mock_fault fault;
     uint64_t seen; // requests that the match was counted for
+    bool ignored;  // where keys note their presence that nobody asks for
 };
 
 void mock_rule_init(struct mock_rule *r);
