@@ -81,15 +81,17 @@ void exchange_end(struct exchange *x)
 
 // --- Time ---
 
+static bool is_begun(const struct exchange *x)
+{
+    return x->step == EXCHANGE_RELAY && (x->mode != EXCHANGE_EVENTS || x->relay.stream.has_content);
+}
+
 // What the upstream is waited for: the first event of a stream, or the next piece. An answer that
 // comes whole is only bounded by the total.
 static msec progress_due(const struct exchange *x)
 {
-    bool is_begun =
-        x->step == EXCHANGE_RELAY && (x->mode != EXCHANGE_EVENTS || x->relay.stream.has_content);
-
     if (x->step == EXCHANGE_RECEIVE || server_call_is_congested(x->call)) return INT64_MAX;
-    if (is_begun) return x->progress_at + x->timeouts->between_tokens_ms;
+    if (is_begun(x)) return x->progress_at + x->timeouts->between_tokens_ms;
     return x->request.is_stream ? x->sent_at + x->timeouts->first_token_ms : INT64_MAX;
 }
 
@@ -108,9 +110,8 @@ static void on_timer(struct timer *t)
 
     if (now >= x->total_due || now >= progress_due(x)) {
         x->failure = now >= x->total_due ? STR("total_timeout")
-                     : now >= x->sent_at + x->timeouts->first_token_ms && !x->first_us
-                         ? STR("first_token_timeout")
-                         : STR("between_tokens_timeout");
+                     : is_begun(x)       ? STR("between_tokens_timeout")
+                                         : STR("first_token_timeout");
         metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
         client_call_cancel(&x->up);
         exchange_relay_cut(x, ERR_TIMEOUT);

@@ -216,7 +216,8 @@ static bool pull(struct exchange *x)
 
 void exchange_relay_pull(struct exchange *x)
 {
-    (void)pull(x); // nothing is left to do either way
+    // A first token brings the bound closer: from here on it is the one between tokens.
+    if (!pull(x)) exchange_watch(x);
 }
 
 void exchange_relay_head(struct exchange *x)
