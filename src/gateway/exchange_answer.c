@@ -1,4 +1,5 @@
 #include "codec/json_write.h"
+#include "codec/uri.h"
 #include "gateway/exchange_private.h"
 #include "gateway/field_rules.h"
 
@@ -82,6 +83,25 @@ str exchange_answer_fields(struct exchange *x)
     return buf_view(out);
 }
 
+// When to come again, as the upstream said it; an error of ours in place of its own says so too.
+static err put_retry(struct exchange *x, unsigned status, struct buf *out)
+{
+    static const str names[] = {STR_INIT("retry-after"), STR_INIT("retry-after-ms"),
+                                STR_INIT("x-should-retry")};
+    bool is_refusal = x->up.has_head && x->up.head.status >= 400;
+
+    for (size_t i = 0; is_refusal && i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct h1_field *f = h1_field_find(&x->up.head, names[i]);
+        if (!f) continue;
+        TRY(buf_append(out, names[i]));
+        TRY(buf_append(out, STR(": ")));
+        TRY(buf_append(out, f->value));
+        TRY(buf_append(out, STR("\r\n")));
+    }
+    if (is_refusal || status != 503) return OK;
+    return buf_append(out, STR("retry-after: 1\r\n"));
+}
+
 void exchange_answer_json(struct exchange *x, unsigned status, str body)
 {
     struct iovec iov = {.iov_base = (void *)(uintptr_t)body.ptr, .iov_len = body.len};
@@ -91,7 +111,7 @@ void exchange_answer_json(struct exchange *x, unsigned status, str body)
     // All of it is short, but for ids and names that were bounded before.
     (void)put_own(x, &x->head);
     (void)buf_append(&x->head, STR("content-type: application/json\r\n"));
-    if (status == 503) (void)buf_append(&x->head, STR("retry-after: 1\r\n"));
+    (void)put_retry(x, status, &x->head);
     answer.fields = buf_view(&x->head);
     server_call_respond(x->call, &answer, &iov, 1, true);
     exchange_end(x);
@@ -159,6 +179,15 @@ static void write_model(struct json_writer *w, const struct settings *s,
     json_write_object_end(w);
 }
 
+// SDKs encode the slash of "vendor/model". What can't be decoded names no model.
+static str decoded(struct exchange *x, str id)
+{
+    char *room = arena_alloc_raw(&x->call->arena, id.len);
+    size_t len = 0;
+
+    return uri_decode(id, room, id.len, &len) ? id : (str){.ptr = room, .len = len};
+}
+
 static bool is_named(const struct settings_model *m)
 {
     return !str_eq(m->name, STR("*"));
@@ -191,7 +220,7 @@ bool exchange_answer_models(struct exchange *x)
         if (s->model_count == 1 && !is_named(&s->models[0])) return false;
         write_models(&w, s);
     } else {
-        x->model = x->route.model;
+        x->model = decoded(x, x->route.model);
         m = settings_find_model(s, x->model);
         if (m && !is_named(m)) return false;
         if (m) write_model(&w, s, m);
