@@ -37,7 +37,7 @@ function(floor name)
     add_executable(${name}_test ${tests} $<TARGET_OBJECTS:test_support>)
     target_include_directories(${name}_test PRIVATE tests)
     target_compile_options(${name}_test PRIVATE ${SLUICE_WARNINGS})
-    target_link_libraries(${name}_test PRIVATE ${name} base)
+    target_link_libraries(${name}_test PRIVATE test_fakes ${name} base)
     foreach(test IN LISTS tests)
         string(REGEX REPLACE ".*/(.*)_test[.]c" "\\1" module ${test})
         add_test(NAME ${name}/${module} COMMAND ${name}_test ${module}_

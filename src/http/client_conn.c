@@ -235,12 +235,12 @@ static void read_head(struct client_conn *c)
             if (!c->wire.stream->is_readable) return;
             e = wire_fill(&c->wire);
             if (e == ERR_AGAIN) return;
+            // A byte of an answer came: the request must not be repeated unseen.
+            if (!e) call->request.is_repeatable = false;
         } else if (!e) {
             e = take_head(c, len);
         }
         if (e) {
-            // A byte of an answer came: the request must not be repeated unseen.
-            if (c->wire.pending.len) call->request.is_repeatable = false;
             fail(c, e);
             return;
         }
