@@ -227,13 +227,13 @@ static void send(struct exchange *x)
     x->up = (struct client_call){
         .events = &up_events, .origin = &x->origin->origin, .arena = &x->call->arena};
     x->up.request.framing = framing_of(x);
+    exchange_request_body(x);
     if (exchange_request_head(x)) {
         exchange_answer_error(x, &(struct exchange_error){431, STR("request_headers_too_large"),
                                                           STR("the request's headers are too large "
                                                               "to be passed on")});
         return;
     }
-    exchange_request_body(x);
     x->up.request.head = buf_view(&x->head);
     x->up.request.body = x->pieces;
     x->up.request.body_count = x->piece_count;

@@ -4,10 +4,11 @@
 #include "gateway/exchange.h"
 
 // exchange_request.c: makes the upstream's request of the client's.
-// The head; `rest` is the path behind the provider's base URL.
-err exchange_request_head(struct exchange *x);
 // The body in pieces, with the upstream's name for the model in place of the client's.
 void exchange_request_body(struct exchange *x);
+// The head, with the length of the body's pieces; `rest` is the path behind the provider's base
+// URL.
+err exchange_request_head(struct exchange *x);
 
 // exchange_answer.c: makes the client's answer of the upstream's, or without one.
 struct exchange_error {

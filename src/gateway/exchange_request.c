@@ -25,12 +25,10 @@ static err put_field(struct buf *out, str name, str value)
 
 static size_t body_length(const struct exchange *x)
 {
-    size_t len = buf_len(&x->body);
-    str last = x->model;
+    size_t len = 0;
 
-    if (str_eq(x->upstream_model, last)) return len;
-    for (size_t i = 0; i < x->request.model_count; i++) {
-        len = len - x->request.models[i].len + x->upstream_model.len + 2;
+    for (int i = 0; i < x->piece_count; i++) {
+        len += x->pieces[i].iov_len;
     }
     return len;
 }
@@ -85,6 +83,21 @@ static void add_piece(struct exchange *x, str s)
         (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
 }
 
+// A name as JSON. It comes from the settings, which allow no control bytes.
+static str quote(struct arena *a, str name)
+{
+    char *text = arena_alloc_raw(a, 2 * name.len + 2);
+    size_t len = 0;
+
+    text[len++] = '"';
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == '"' || name.ptr[i] == '\\') text[len++] = '\\';
+        text[len++] = name.ptr[i];
+    }
+    text[len++] = '"';
+    return (str){.ptr = text, .len = len};
+}
+
 void exchange_request_body(struct exchange *x)
 {
     str body = buf_view(&x->body);
@@ -92,8 +105,7 @@ void exchange_request_body(struct exchange *x)
 
     x->piece_count = 0;
     if (!str_eq(x->upstream_model, x->model)) {
-        // The name comes from the settings, which allow no character that JSON must escape.
-        str quoted = arena_format(&x->call->arena, "\"%" STR_FMT "\"", STR_ARG(x->upstream_model));
+        str quoted = quote(&x->call->arena, x->upstream_model);
         for (size_t i = 0; i < x->request.model_count; i++) {
             str old = x->request.models[i];
             size_t from = (size_t)(old.ptr - body.ptr);

@@ -687,6 +687,7 @@ TEST(client_hears_an_answer_that_comes_before_its_request_has_gone)
     settle(&b);
     expect_answer(a, 413, STR(""));
     CHECK_EQ(b.origin.idle_count, 0); // the rest of the request would follow
+    fake_upstream_listen(fake_upstream_conn(&b.upstream));
     bench_done(&b);
 }
 
