@@ -1,2 +1,5 @@
 #include "support/test.h"
-TEST(gateway_nothing) { CHECK(true); }
+TEST(gateway_nothing)
+{
+    CHECK(true);
+}

@@ -35,7 +35,10 @@ void stage_init_with(struct stage *s, str yaml, struct log_writer *log,
     fake_upstream_init(&s->upstream, &s->loop);
     s->upstream.dialer.options = options;
     s->settings = stage_settings(yaml);
-    CHECK_EQ(gateway_init(&s->gateway, &s->loop, &s->upstream.dialer.dialer, s->settings, log), OK);
+    const struct gateway_options made = {
+        .dialer = &s->upstream.dialer.dialer, .access_log = log, .shares = 1};
+
+    CHECK_EQ(gateway_init(&s->gateway, &s->loop, &made, s->settings), OK);
     random_init(&s->gateway.random, 1);
     stage_connect(s, &s->client, options);
 }

@@ -3,8 +3,8 @@
 #include "assess/mock/mock_member.h"
 #include "base/memory.h"
 
-#include <openssl/evp.h>
 #include <assert.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 enum { ENTRY_ARENA_BYTES = 2048 };
