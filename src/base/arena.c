@@ -12,8 +12,9 @@
 
 struct arena_chunk {
     struct arena_chunk *next;
-    size_t size; // of bytes
-    size_t used; // of bytes
+    size_t size;  // of bytes
+    size_t used;  // of bytes
+    bool is_lent; // not ours to free
     alignas(max_align_t) char bytes[];
 };
 
@@ -23,12 +24,23 @@ void arena_init(struct arena *a, size_t chunk_size)
     *a = (struct arena){.chunk_size = chunk_size};
 }
 
+void arena_init_in(struct arena *a, void *room, size_t size, size_t chunk_size)
+{
+    struct arena_chunk *chunk = room;
+
+    assert(size > sizeof(*chunk) && (uintptr_t)room % alignof(max_align_t) == 0);
+    arena_init(a, chunk_size);
+    *chunk = (struct arena_chunk){.size = size - sizeof(*chunk), .is_lent = true};
+    memory_poison(chunk->bytes, chunk->size);
+    a->chunk = chunk;
+}
+
 void arena_reset(struct arena *a)
 {
     while (a->chunk) {
         struct arena_chunk *next = a->chunk->next;
         memory_unpoison(a->chunk->bytes, a->chunk->size);
-        memory_free(a->chunk);
+        if (!a->chunk->is_lent) memory_free(a->chunk);
         a->chunk = next;
     }
     a->held = 0;
@@ -42,6 +54,7 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t needed)
 
     chunk->size = size;
     chunk->used = 0;
+    chunk->is_lent = false;
     memory_poison(chunk->bytes, size);
     a->held += sizeof(*chunk) + size;
     // A chunk made for one large allocation is full; keep the ordinary one on top.

@@ -18,6 +18,10 @@ struct arena {
 // Allocates nothing yet. Chunks are of `chunk_size` bytes, larger where one allocation needs it.
 void arena_init(struct arena *a, size_t chunk_size);
 
+// The same, with `size` bytes at `room`, aligned for any type, as its first chunk: what lies inside
+// a recycled object costs no allocation. The room is given up at the first arena_reset().
+void arena_init_in(struct arena *a, void *room, size_t size, size_t chunk_size);
+
 // Frees everything. The arena is empty and usable again.
 void arena_reset(struct arena *a);
 

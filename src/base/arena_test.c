@@ -34,6 +34,21 @@ TEST(arena_large_allocation_keeps_the_ordinary_chunk_in_use)
     arena_reset(&a);
 }
 
+TEST(arena_in_lent_room_uses_it_first_and_does_not_free_it)
+{
+    struct arena a;
+    alignas(max_align_t) char room[256];
+
+    arena_init_in(&a, room, sizeof(room), 1024);
+    char *inside = arena_alloc(&a, 100);
+    CHECK(inside > room && inside < room + sizeof(room));
+    CHECK_EQ(a.held, 0);
+    char *outside = arena_alloc(&a, 200);
+    CHECK(outside < room || outside >= room + sizeof(room));
+    arena_reset(&a);
+    memset(room, 1, sizeof(room));
+}
+
 TEST(arena_format_measures_before_it_writes)
 {
     struct arena a;

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <time.h>
 
-// "2026-01-31T23:59:59.123Z"; the part up to the second is made once a second.
-static str timestamp(struct gateway *g, char *out)
+// "2026-01-31T23:59:59.123Z". The wall clock is read, and the part up to the second made, once a
+// second.
+static str timestamp(const struct exchange *x, char *out)
 {
-    usec now = clock_wall();
+    struct gateway *g = x->gateway;
+    usec now = x->ended_us + g->wall_offset;
     usec second = now / 1'000'000;
     unsigned ms = (unsigned)(now / 1000 % 1000);
 
@@ -18,6 +20,7 @@ static str timestamp(struct gateway *g, char *out)
         struct tm tm;
         if (!gmtime_r(&t, &tm)) return STR("");
         g->date_second = second;
+        g->wall_offset = clock_wall() - x->ended_us;
         (void)strftime(g->date, sizeof(g->date), "%Y-%m-%dT%H:%M:%S.", &tm); // room is enough
     }
     size_t len = strlen(g->date);
@@ -82,7 +85,7 @@ void access_log_write(struct exchange *x)
 
     if (!g->access_log) return;
     buf_clear(out);
-    put_str(out, STR("{\"time\":"), timestamp(g, date));
+    put_str(out, STR("{\"time\":"), timestamp(x, date));
     put_str(out, STR(",\"request_id\":"), x->id);
     put_str(out, STR(",\"client\":"), (str){.ptr = text, .len = stream_address_text(&peer, text)});
     put_route(out, x);

@@ -40,8 +40,7 @@ static err put_ms(struct buf *out, usec us)
 
 static err put_timing(struct exchange *x, struct buf *out)
 {
-    usec now = loop_clock(x->gateway->loop);
-    usec whole = now - x->call->started_us;
+    usec whole = x->first_us - x->call->started_us;
     usec upstream = x->gateway->loop->now_us - x->sent_us;
 
     if (upstream < 0) upstream = 0;

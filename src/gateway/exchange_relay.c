@@ -44,8 +44,8 @@ static void emit(struct exchange *x, const struct iovec *iov, int count, bool is
         server_call_write(x->call, iov, count, is_last);
         return;
     }
-    answer.fields = exchange_answer_fields(x);
     x->first_us = loop_clock(x->gateway->loop);
+    answer.fields = exchange_answer_fields(x);
     if (head->framing == H1_NO_BODY) {
         const struct h1_field *f = h1_field_find(head, STR("content-length"));
         answer.has_length = f && str_to_u64(f->value, INT64_MAX, &answer.length);

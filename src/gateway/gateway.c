@@ -198,6 +198,7 @@ err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_opti
     struct client_limits client_limits = client_limits_of(settings);
 
     assert(options->shares > 0);
+    g->wall_offset = clock_wall() - loop_clock(loop);
     list_init(&g->views);
     list_init(&g->exchanges);
     pool_init(&g->exchange_pool, sizeof(struct exchange), EXCHANGES_SPARE_MAX);

@@ -46,6 +46,7 @@ struct gateway {
     unsigned shares;               // gateways that share the process's limits, this one included
     struct buf log_line;
     struct metrics metrics;
+    usec wall_offset; // from the loop's clock to the wall's
     usec date_second; // of `date`
     char date[32];    // the wall clock's second, for logs
     void (*drained)(struct gateway *g);

@@ -11,6 +11,8 @@
 #include "codec/h1.h"
 #include "http/server.h"
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <sys/uio.h>
 
 struct server_call_user;
@@ -29,8 +31,10 @@ struct server_call_user {
     const struct server_call_events *events;
 };
 
+enum { SERVER_CALL_ROOM = 3072 };
+
 struct server_call {
-    struct arena arena;
+    struct arena arena;            // begins in `room`
     struct h1_head head;           // in the arena
     struct server_call_user *user; // NULL once over
     struct server_conn *conn;
@@ -42,6 +46,7 @@ struct server_call {
     bool is_chunked;         // the answer
     bool has_no_body;        // the answer: to HEAD, 204, 304
     bool owes_continue;      // "100 Continue" before the body is read
+    alignas(max_align_t) char room[SERVER_CALL_ROOM];
 };
 
 // The next piece of the request's body, valid until the callback returns. ERR_EOF behind the last;

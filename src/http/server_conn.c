@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    CALL_ARENA_BYTES = 4080, // with malloc's own bytes a page; see bench/gateway for why so small
+    CALL_ARENA_BYTES = 4080, // of a further chunk
     LINGER_MS = 2000,
     LINGER_BYTES_MAX = 1024 * 1024,
 };
@@ -186,9 +186,10 @@ static err start_call(struct server_conn *c, size_t head_len)
 {
     struct server *s = c->server;
     struct h1_field fields[SERVER_FIELDS_MAX];
-    struct server_call *call = pool_take(&s->call_pool);
+    struct server_call *call = pool_take_raw(&s->call_pool);
 
-    arena_init(&call->arena, CALL_ARENA_BYTES);
+    memset(call, 0, offsetof(struct server_call, room));
+    arena_init_in(&call->arena, call->room, sizeof(call->room), CALL_ARENA_BYTES);
     str head = arena_str(&call->arena, str_sub(c->wire.pending, 0, head_len));
     wire_consume(&c->wire, head_len);
     err e = h1_parse_request(head, fields, s->limits.head_fields_max, &call->head);
