@@ -445,3 +445,40 @@ TEST(server_drains_idle_conns_at_once_and_busy_ones_after_their_call)
     CHECK_EQ(b.end, ERR_EOF);
     bench_done(&b);
 }
+
+TEST(server_a_call_can_send_raw_bytes_and_end_early)
+{
+    struct bench b;
+    struct iovec raw = {(void *)(uintptr_t) "40\r\nhalf", 8};
+
+    bench_init(&b, 0);
+    b.is_streaming = true;
+    say(&b, STR("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+    settle(&b);
+    CHECK(b.open_call);
+    server_call_write_raw(b.open_call, &raw, 1);
+    server_call_end_early(b.open_call);
+    settle(&b);
+    CHECK_STR(buf_view(&b.seen), "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                                 "7\r\nGET /a \r\n40\r\nhalf");
+    CHECK_EQ(b.end, ERR_EOF);
+    CHECK_EQ(b.gone, 0);
+    bench_done(&b);
+}
+
+TEST(server_a_call_can_shorten_the_rest_of_its_conn)
+{
+    struct bench b;
+
+    bench_init(&b, 0);
+    b.is_streaming = true;
+    say(&b, STR("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+    settle(&b);
+    server_call_limit_idle(b.open_call, 100);
+    server_call_write(b.open_call, NULL, 0, true);
+    wait_ms(&b, 90);
+    CHECK_EQ(b.end, OK);
+    wait_ms(&b, 20);
+    CHECK_EQ(b.end, ERR_EOF);
+    bench_done(&b);
+}

@@ -40,7 +40,7 @@ err mock_open(struct mock *m, struct loop *loop, const struct address *a,
     server_init(&m->server, loop, &limits, &handler);
     mock_log_init(&m->log, options->log_max);
     buf_init(&m->scratch, SCRATCH_MAX);
-    return server_listen(&m->server, a, false);
+    return a ? server_listen(&m->server, a, false) : OK;
 }
 
 void mock_close(struct mock *m)

@@ -25,7 +25,8 @@ struct mock {
     struct buf scratch; // one event at a time
 };
 
-// Listens; the port that the kernel chose is in `server.listener.address`. ERR_IN_USE...
+// Listens; the port that the kernel chose is in `server.listener.address`. ERR_IN_USE... Without
+// an address it waits for server_accept().
 err mock_open(struct mock *m, struct loop *loop, const struct address *a,
               const struct mock_options *options);
 // Resets every connection.

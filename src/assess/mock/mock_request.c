@@ -19,6 +19,15 @@ static err read_str(struct reading *r, str *out)
     return OK;
 }
 
+// Steps into the next value if it is of that kind; ERR_TYPE leaves it to be read.
+static err enter(struct json_reader *json, enum json_kind wanted)
+{
+    enum json_kind kind = JSON_NULL;
+
+    TRY(json_peek(json, &kind));
+    return kind == wanted ? json_enter(json) : ERR_TYPE;
+}
+
 static err read_bool(struct reading *r, bool *out)
 {
     struct json_value v;
@@ -54,7 +63,7 @@ static uint64_t count_words(str s)
 static err read_part(struct reading *r, str *text)
 {
     str key = STR("");
-    err e = json_enter(&r->json);
+    err e = enter(&r->json, JSON_OBJECT);
 
     if (e == ERR_TYPE) return OK; // tokens as numbers, and the like
     TRY(e);
@@ -79,18 +88,15 @@ static err read_content(struct reading *r, str *text)
         r->out->words += count_words(*text);
         return OK;
     }
-    TRY(json_enter(&r->json));
+    TRY(enter(&r->json, JSON_ARRAY));
     err e = OK;
     while ((e = json_element(&r->json)) == OK) {
+        str part = STR("");
         TRY(json_peek(&r->json, &kind));
-        if (kind == JSON_STRING) {
-            TRY(read_str(r, text));
-        } else if (kind == JSON_OBJECT) {
-            TRY(read_part(r, text));
-        } else {
-            continue;
-        }
-        r->out->words += count_words(*text);
+        if (kind == JSON_STRING) TRY(read_str(r, &part));
+        if (kind == JSON_OBJECT) TRY(read_part(r, &part));
+        if (part.len) *text = part;
+        r->out->words += count_words(part);
     }
     return e == ERR_EOF ? OK : e;
 }
@@ -102,7 +108,7 @@ static err read_message(struct reading *r)
     str key = STR("");
     err e = OK;
 
-    TRY(json_enter(&r->json));
+    TRY(enter(&r->json, JSON_OBJECT));
     while ((e = json_member(&r->json, &key)) == OK) {
         if (json_string_is(key, STR("role"))) {
             TRY(read_str(r, &role));
@@ -117,7 +123,7 @@ static err read_message(struct reading *r)
 
 static err read_messages(struct reading *r)
 {
-    err e = json_enter(&r->json);
+    err e = enter(&r->json, JSON_ARRAY);
 
     while (!e && (e = json_element(&r->json)) == OK) {
         e = read_message(r);
@@ -145,7 +151,7 @@ static err read_input(struct reading *r)
     if (v.kind != JSON_ARRAY && v.kind != JSON_STRING) return ERR_TYPE;
     if (v.kind == JSON_STRING) return read_prompt(r);
     ahead = r->json;
-    TRY(json_enter(&ahead));
+    TRY(enter(&ahead, JSON_ARRAY));
     err e = json_element(&ahead);
     if (!e) TRY(json_peek(&ahead, &first));
     if (first == JSON_OBJECT && str_find(v.text, STR("\"role\"")) < v.text.len)
@@ -156,7 +162,7 @@ static err read_input(struct reading *r)
 static err read_function_name(struct reading *r)
 {
     str key = STR("");
-    err e = json_enter(&r->json);
+    err e = enter(&r->json, JSON_OBJECT);
 
     if (e == ERR_TYPE) return OK;
     while (!e && (e = json_member(&r->json, &key)) == OK) {
@@ -169,11 +175,11 @@ static err read_function_name(struct reading *r)
 static err read_tools(struct reading *r)
 {
     str key = STR("");
-    err e = json_enter(&r->json);
+    err e = enter(&r->json, JSON_ARRAY);
 
     if (!e) e = json_element(&r->json);
     if (e) return e == ERR_EOF ? OK : e;
-    TRY(json_enter(&r->json));
+    TRY(enter(&r->json, JSON_OBJECT));
     while ((e = json_member(&r->json, &key)) == OK) {
         if (json_string_is(key, STR("name"))) TRY(read_str(r, &r->out->tool_name));
         if (json_string_is(key, STR("function"))) TRY(read_function_name(r));
@@ -198,7 +204,7 @@ static err read_tool_choice(struct reading *r)
 static err read_stream_options(struct reading *r)
 {
     str key = STR("");
-    err e = json_enter(&r->json);
+    err e = enter(&r->json, JSON_OBJECT);
 
     if (e == ERR_TYPE) {
         struct json_value v;
@@ -286,7 +292,7 @@ err mock_request_read(str body, struct arena *arena, struct mock_request *out, s
     *out = (struct mock_request){.choices = 1};
     *param = STR("");
     json_reader_init(&r.json, body);
-    err e = json_enter(&r.json);
+    err e = enter(&r.json, JSON_OBJECT);
     while (!e && (e = json_member(&r.json, &key)) == OK) {
         e = read_member(&r, key, param);
     }

@@ -113,6 +113,21 @@ static void complain(struct reading *r, const struct yaml_node *n, const char *w
              what);
 }
 
+// What the name nearest to a misspelt one is; empty where none is near.
+static str hint_for(struct reading *r, str name, const str *names, size_t count)
+{
+    str near = diag_nearest(name, names, count);
+
+    if (!near.len) return STR("");
+    return arena_format(&r->diag->arena, "did you mean %" STR_FMT "?", STR_ARG(near));
+}
+
+static void unknown(struct reading *r, const struct yaml_node *n, const str *names, size_t count)
+{
+    diag_add(r->diag, n->key_place, hint_for(r, n->key, names, count),
+             "unknown key \"%" STR_FMT "\"", STR_ARG(n->key));
+}
+
 static void read_text(struct reading *r, const struct yaml_node *n, str *out)
 {
     if (n->kind != YAML_SCALAR || yaml_is_null(n)) {
@@ -293,7 +308,7 @@ static void read_pace(struct reading *r, const struct yaml_node *n, struct mock_
             kind++;
         }
         if (kind == NAMES) {
-            diag_add(r->diag, c->key_place, diag_nearest(c->key, names, NAMES),
+            diag_add(r->diag, c->key_place, hint_for(r, c->key, names, NAMES),
                      "no distribution is called %" STR_FMT, STR_ARG(c->key));
             return;
         }
@@ -328,15 +343,6 @@ static void read_value(struct reading *r, const struct key *k, const struct yaml
     case INTERIM: read_interim(r, n, &r->rule->fault); break;
     }
     *(bool *)((char *)r->rule + k->given) = true;
-}
-
-static void unknown(struct reading *r, const struct yaml_node *n, const str *names, size_t count)
-{
-    str near = diag_nearest(n->key, names, count);
-    str hint = near.len ? arena_format(&r->diag->arena, "did you mean %" STR_FMT "?", STR_ARG(near))
-                        : STR("");
-
-    diag_add(r->diag, n->key_place, hint, "unknown key \"%" STR_FMT "\"", STR_ARG(n->key));
 }
 
 static void read_section(struct reading *r, enum section section, const struct yaml_node *n)
