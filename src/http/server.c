@@ -13,8 +13,6 @@ void server_init(struct server *s, struct loop *loop, const struct server_limits
                  const struct server_handler *handler)
 {
     *s = (struct server){.loop = loop, .limits = *limits, .handler = handler};
-    if (s->limits.head_fields_max > SERVER_FIELDS_MAX)
-        s->limits.head_fields_max = SERVER_FIELDS_MAX;
     list_init(&s->conns);
     pool_init(&s->conn_pool, sizeof(struct server_conn), SPARE_MAX);
     pool_init(&s->call_pool, sizeof(struct server_call), SPARE_MAX);

@@ -16,7 +16,7 @@ struct server_call;
 
 struct server_limits {
     size_t head_bytes_max;
-    size_t head_fields_max; // at most SERVER_FIELDS_MAX
+    size_t head_fields_max; // beyond SERVER_FIELDS_MAX it is that
     uint32_t conns_max;
     msec header_ms; // from a head's first byte to its last
     msec idle_ms;   // between calls
@@ -24,7 +24,7 @@ struct server_limits {
     msec write_ms;  // between two pieces taken by a client
 };
 
-enum { SERVER_FIELDS_MAX = 256 };
+enum { SERVER_FIELDS_MAX = 1000 };
 
 struct server_handler {
     // A head has arrived. Must set call->user, or answer at once.

@@ -33,6 +33,7 @@ static err fill(struct server_call *call)
 static err fail(struct server_call *call, err e)
 {
     if (e == ERR_AGAIN) {
+        call->awaits_body = true;
         server_conn_watch_call(call->conn);
     } else if (e != ERR_SYNTAX && e != ERR_LIMIT) {
         call->conn->wire.stream->is_hung_up = true;
@@ -41,6 +42,17 @@ static err fail(struct server_call *call, err e)
         return ERR_CLOSED;
     }
     return e;
+}
+
+// What ends with the body's last byte: the timer's watch and, where the client hung up before it
+// was read, the call. No event follows that would tell.
+static void took(struct server_call *call, size_t len)
+{
+    struct server_conn *c = call->conn;
+
+    call->received_bytes += len;
+    call->awaits_body = false;
+    if (call->body.is_done && c->wire.stream->is_hung_up) server_conn_wake(c);
 }
 
 err server_call_next(struct server_call *call, str *piece)
@@ -57,7 +69,7 @@ err server_call_next(struct server_call *call, str *piece)
         wire_consume(w, used);
         // What follows the body is the next request; this may run outside of the conn's own visit.
         if (w->pending.len) wire_settle(w);
-        call->received_bytes += piece->len;
+        took(call, piece->len);
         if (piece->len) return OK;
     }
     return ERR_EOF;
@@ -83,7 +95,7 @@ err server_call_read(struct server_call *call, char *room, size_t size, size_t *
     err e = stream_read(c->wire.stream, room, size, len);
     if (!e) e = h1_body_decode(&call->body, room, *len, &piece, &used);
     if (e) return fail(call, e == ERR_EOF ? ERR_CLOSED : e);
-    call->received_bytes += *len;
+    took(call, *len);
     return OK;
 }
 

@@ -46,6 +46,7 @@ struct server_call {
     bool is_chunked;         // the answer
     bool has_no_body;        // the answer: to HEAD, 204, 304
     bool owes_continue;      // "100 Continue" before the body is read
+    bool awaits_body;        // the handler has taken all that came
     alignas(max_align_t) char room[SERVER_CALL_ROOM];
 };
 

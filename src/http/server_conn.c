@@ -8,8 +8,9 @@
 
 enum {
     CALL_ARENA_BYTES = 4080, // of a further chunk
+    REFUSED_MAX = 64,        // conns past the limit that are told so; more are dropped
     LINGER_MS = 2000,
-    LINGER_BYTES_MAX = 1024 * 1024,
+    LINGER_BYTES_MAX = 64 * 1024 * 1024, // a body that was refused, sent by who writes first
 };
 
 static const struct step conn_steps[] = {
@@ -72,7 +73,12 @@ static void on_timer(struct timer *t)
         steps_move(conn_steps, &c->step, SERVER_CONN_FLUSH);
         server_conn_wake(c);
         break;
-    case SERVER_CONN_CALL: server_conn_close(c, STREAM_ABORT, ERR_TIMEOUT); break;
+    case SERVER_CONN_CALL:
+        // A handler that takes no more for now is not the client's fault; it arms the timer anew
+        // when it waits again.
+        if (wire_is_congested(&c->wire) || c->call->awaits_body)
+            server_conn_close(c, STREAM_ABORT, ERR_TIMEOUT);
+        break;
     case SERVER_CONN_FLUSH: server_conn_close(c, STREAM_ABORT, ERR_TIMEOUT); break;
     case SERVER_CONN_IDLE:
     case SERVER_CONN_LINGER: server_conn_close(c, STREAM_CLOSE, ERR_TIMEOUT); break;
@@ -87,6 +93,10 @@ static void arm(struct server_conn *c, msec wait)
 static void refuse(struct server *s, struct server_conn *c)
 {
     s->counts.conns_refused++;
+    if (s->counts.conns_open > s->limits.conns_max + (uint64_t)REFUSED_MAX) {
+        server_conn_close(c, STREAM_ABORT, ERR_LIMIT);
+        return;
+    }
     answer_by_itself(c, 503, "too many connections");
     c->step = SERVER_CONN_FLUSH;
     server_conn_wake(c);
@@ -187,12 +197,14 @@ static err start_call(struct server_conn *c, size_t head_len)
     struct server *s = c->server;
     struct h1_field fields[SERVER_FIELDS_MAX];
     struct server_call *call = pool_take_raw(&s->call_pool);
+    size_t fields_max = s->limits.head_fields_max;
 
+    if (fields_max > SERVER_FIELDS_MAX) fields_max = SERVER_FIELDS_MAX;
     memset(call, 0, offsetof(struct server_call, room));
     arena_init_in(&call->arena, call->room, sizeof(call->room), CALL_ARENA_BYTES);
     str head = arena_str(&call->arena, str_sub(c->wire.pending, 0, head_len));
     wire_consume(&c->wire, head_len);
-    err e = h1_parse_request(head, fields, s->limits.head_fields_max, &call->head);
+    err e = h1_parse_request(head, fields, fields_max, &call->head);
     if (e) {
         arena_reset(&call->arena);
         pool_give(&s->call_pool, call);

@@ -16,6 +16,8 @@ struct bench {
     err end;         // of what the client read
     bool is_reading;
     bool is_streaming; // the handler leaves the answer open
+    bool is_lazy;      // it takes one piece of a body and stops
+    struct answering *last;
     int gone;
     struct server_call *open_call;
 };
@@ -56,7 +58,7 @@ static void take_body(struct answering *a)
     if (a->call->status) return;
     while (!(e = server_call_next(a->call, &piece))) {
         if (buf_append(&a->body, piece)) e = ERR_LIMIT;
-        if (e) break;
+        if (e || bench->is_lazy) break;
     }
     if (e == ERR_EOF) finish(a, 200);
     if (e == ERR_SYNTAX || e == ERR_LIMIT) finish(a, 400);
@@ -92,6 +94,7 @@ static void on_call(struct server *s, struct server_call *call)
     a->call = call;
     buf_init(&a->body, 100'000);
     call->user = &a->user;
+    a->bench->last = a;
     take_body(a);
 }
 
@@ -359,6 +362,82 @@ TEST(server_tells_when_the_client_has_gone)
     settle(&b);
     CHECK_EQ(b.gone, 1);
     CHECK_EQ(b.server.counts.conns_open, 0);
+    bench_done(&b);
+}
+
+TEST(server_tells_when_the_client_hung_up_behind_its_body_before_that_was_read)
+{
+    struct bench b;
+
+    bench_init(&b, 0);
+    b.is_streaming = true;
+    say(&b, STR("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"));
+    settle(&b);
+    say(&b, STR("hello"));
+    stream_close(b.client, STREAM_CLOSE);
+    b.client = NULL;
+    settle(&b);
+    CHECK_EQ(b.server.counts.calls_started, 1);
+    CHECK_EQ(b.gone, 1);
+    CHECK_EQ(b.server.counts.conns_open, 0);
+    bench_done(&b);
+}
+
+TEST(server_does_not_blame_a_client_for_a_handler_that_takes_no_more)
+{
+    struct bench b;
+
+    bench_init(&b, 0);
+    say(&b, STR("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"));
+    settle(&b);
+    b.is_lazy = true;
+    say(&b, STR("he"));
+    settle(&b);
+    say(&b, STR("llo"));
+    wait_ms(&b, 30'000);
+    CHECK_EQ(b.gone, 0);
+    b.is_lazy = false;
+    take_body(b.last);
+    settle(&b);
+    CHECK(str_ends(buf_view(&b.seen), STR("POST / hello")));
+    bench_done(&b);
+}
+
+TEST(server_takes_as_many_fields_as_it_is_told_and_never_more_than_it_can)
+{
+    struct bench b;
+
+    for (int extra = 0; extra < 2; extra++) {
+        bench_init(&b, 0);
+        b.server.limits.head_fields_max = SERVER_FIELDS_MAX + 1000; // as a reload may say
+        b.server.limits.head_bytes_max = 100'000;
+        say(&b, STR("GET / HTTP/1.1\r\nHost: x\r\n"));
+        for (int i = 1; i < SERVER_FIELDS_MAX + extra; i++) {
+            say(&b, STR("A:\r\n"));
+        }
+        say(&b, STR("\r\n"));
+        settle(&b);
+        CHECK(str_starts(buf_view(&b.seen), extra ? STR("HTTP/1.1 431 ") : STR("HTTP/1.1 200 ")));
+        bench_done(&b);
+    }
+}
+
+TEST(server_drops_a_flood_of_conns_past_its_limit)
+{
+    struct bench b;
+    struct stream *others[200];
+
+    bench_init(&b, 0);
+    for (int i = 0; i < 200; i++) {
+        struct stream *far = NULL;
+        memory_stream_pair(&b.loop, (struct memory_stream_options){0}, &others[i], &far);
+        server_accept(&b.server, far);
+    }
+    CHECK_EQ(b.server.counts.conns_refused, 191);
+    CHECK(b.server.counts.conns_open <= 75);
+    for (int i = 0; i < 200; i++) {
+        stream_close(others[i], STREAM_CLOSE);
+    }
     bench_done(&b);
 }
 
