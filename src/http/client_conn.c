@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 256 };
+enum { FIELDS_MAX = 256, INTERIM_MAX = 16 };
 
 static const struct step conn_steps[] = {
     [CLIENT_CONN_DIAL] = {"dial", STEP_BIT(CLIENT_CONN_BUSY)},
@@ -186,6 +186,7 @@ void client_conn_release(struct client_conn *c, bool is_reusable)
 
     c->call = NULL;
     c->head_scanned = 0;
+    c->interim_count = 0;
     if (!is_reusable || o->idle_count >= client->limits.idle_conns_max || c->wire.pending.len ||
         wire_is_congested(&c->wire) || c->wire.stream->is_hung_up) {
         client_conn_close(c);
@@ -209,7 +210,8 @@ static err take_head(struct client_conn *c, size_t len)
     c->head_scanned = 0;
     TRY(h1_parse_response(head, call->request.is_head_request, fields, FIELDS_MAX, &call->head));
     if (call->head.status == 101) return ERR_UNSUPPORTED; // nobody asked for an upgrade
-    if (call->head.status < 200) return OK;
+    // Without a bound, an origin that sends nothing else would keep the loop and its memory.
+    if (call->head.status < 200) return ++c->interim_count > INTERIM_MAX ? ERR_LIMIT : OK;
     size_t size = sizeof(*fields) * call->head.field_count;
     call->head.fields = arena_alloc_raw(call->arena, size);
     memcpy(call->head.fields, fields, size);

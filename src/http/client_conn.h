@@ -27,9 +27,10 @@ struct client_conn {
     struct dial dial;
     int step;
     uint32_t head_scanned;
-    size_t sent_bytes; // of a request given whole
-    bool is_visited;   // a tick is on the stack
-    bool is_closed;    // the tick on the stack frees it
+    uint32_t interim_count; // answers 1xx of this call
+    size_t sent_bytes;      // of a request given whole
+    bool is_visited;        // a tick is on the stack
+    bool is_closed;         // the tick on the stack frees it
 };
 
 // Gives `call` a conn: a kept one, or with `must_be_fresh` or in want of one a new one.
