@@ -1,5 +1,7 @@
 #include "gateway/route.h"
 
+#include "codec/uri.h"
+
 struct route_row {
     str path;
     enum route_kind kind;
@@ -63,6 +65,13 @@ static bool may_climb(str path)
 struct route route_match(str method, str target)
 {
     struct route r = {.kind = ROUTE_UNKNOWN};
+    struct uri u;
+
+    // An absolute-form target (RFC 9112 section 3.2.2) was checked when the head was parsed; what
+    // counts here begins behind its authority.
+    if (target.len && target.ptr[0] != '/' && !uri_parse(target, &u))
+        target =
+            str_sub(target, (size_t)(u.authority.ptr + u.authority.len - target.ptr), target.len);
     str query = target;
     str path = str_cut(&query, '?');
 

@@ -21,6 +21,19 @@ TEST(route_keeps_the_query_for_the_upstream)
     CHECK_STR(r.path, "/v1/files/abc");
 }
 
+TEST(route_takes_an_absolute_target_by_what_is_behind_its_authority)
+{
+    struct route r = route_match(STR("GET"), STR("http://host:80/v1/files?a=b"));
+
+    CHECK_EQ(r.kind, ROUTE_PASS);
+    CHECK_STR(r.rest, "/files?a=b");
+    CHECK_STR(r.path, "/v1/files");
+    CHECK_EQ(route_match(STR("GET"), STR("HTTPS://host/v1/models")).kind, ROUTE_MODELS);
+    CHECK_EQ(route_match(STR("GET"), STR("http://host")).kind, ROUTE_UNKNOWN);
+    CHECK_EQ(route_match(STR("GET"), STR("http://host/v1/../files")).kind, ROUTE_UNKNOWN);
+    CHECK_EQ(route_match(STR("GET"), STR("http://host/http://host/v1/files")).kind, ROUTE_UNKNOWN);
+}
+
 TEST(route_model_takes_the_id)
 {
     CHECK_STR(route_match(STR("GET"), STR("/v1/models/org/m-1")).model, "org/m-1");
