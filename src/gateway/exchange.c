@@ -438,7 +438,13 @@ static void dispatch(struct exchange *x)
     case ROUTE_MODEL:
         if (!exchange_answer_models(x)) route_by_default(x);
         break;
-    case ROUTE_PASS: route_by_default(x); break;
+    case ROUTE_PASS:
+        if (x->call->head.content_length > x->view->settings->limits.upload_bytes) {
+            refuse_body(x, ERR_LIMIT);
+        } else {
+            route_by_default(x);
+        }
+        break;
     case ROUTE_UNKNOWN:
     case ROUTE_KINDS:
         exchange_answer_error(

@@ -1,6 +1,7 @@
 // Design: every piece of the answer leaves in one write, together with the answer's head if it is
 // the first and with the end of the body if it is the last. The upstream is read again only when
 // the client has taken what it was given.
+#include "codec/json.h"
 #include "gateway/exchange_private.h"
 
 #include <assert.h>
@@ -54,7 +55,8 @@ static void emit(struct exchange *x, const struct iovec *iov, int count, bool is
         for (int i = 0; i < count; i++) {
             answer.length += iov[i].iov_len;
         }
-    } else if (head->framing == H1_LENGTH) {
+    } else if (head->framing == H1_LENGTH && x->mode == EXCHANGE_PLAIN) {
+        // Of events it is not ours to promise: an error or a "[DONE]" may come behind them.
         answer.has_length = true;
         answer.length = head->content_length;
     }
@@ -151,11 +153,22 @@ static bool refuse_answer(struct exchange *x)
     return true;
 }
 
+// The end of its connection is the only end such an answer has, so a cut shows in its JSON alone.
+static bool is_stump(const struct exchange *x, str body)
+{
+    return x->up.head.framing == H1_UNTIL_CLOSE && has_type(x, STR("application/json")) &&
+           json_check(body, NULL);
+}
+
 static bool end_gathered(struct exchange *x, str last)
 {
     str held = buf_view(&x->answer);
 
     if (is_refused(x)) return refuse_answer(x);
+    if (is_stump(x, held.len ? held : last)) {
+        exchange_relay_cut(x, ERR_CLOSED);
+        return true;
+    }
     if (x->up.head.status == 200) x->usage = openai_answer_usage(held.len ? held : last);
     emit(x, (struct iovec[]){iov_of(held), iov_of(held.len ? STR("") : last)}, 2, true);
     finish(x);
