@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { MODEL_SHOWN_MAX = 256 }; // as long as the settings allow
+
 static bool is_event_stream(const struct exchange *x)
 {
     return x->mode == EXCHANGE_EVENTS;
@@ -20,8 +22,9 @@ static err put_own(struct exchange *x, struct buf *out)
         TRY(buf_append(out, STR("\r\nx-sluice-attempts: ")));
         TRY(buf_append_u64(out, x->attempts));
     }
-    // A name that came from the client may hold what a field must not.
-    if (x->origin && x->upstream_model.len && h1_is_field_value(x->upstream_model)) {
+    // A name that came from the client may hold what a field must not, and be of any length.
+    if (x->origin && x->upstream_model.len && x->upstream_model.len <= MODEL_SHOWN_MAX &&
+        h1_is_field_value(x->upstream_model)) {
         TRY(buf_append(out, STR("\r\nx-sluice-model: ")));
         TRY(buf_append(out, x->upstream_model));
     }

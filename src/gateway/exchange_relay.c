@@ -34,6 +34,16 @@ static enum exchange_mode mode_for(const struct exchange *x)
     return EXCHANGE_GATHER;
 }
 
+// The length of an answer that is all there, `len` bytes. One to HEAD has the length of what is not
+// there (RFC 9110 section 8.6), if the upstream told it.
+static void set_length(const struct h1_head *head, size_t len, struct server_answer *answer)
+{
+    bool is_told = h1_field_find(head, STR("content-length"));
+
+    answer->has_length = head->framing != H1_NO_BODY || head->status == 204 || is_told;
+    answer->length = head->framing == H1_NO_BODY ? head->content_length : len;
+}
+
 // Starts or goes on with the answer to the client.
 static void emit(struct exchange *x, const struct iovec *iov, int count, bool is_last)
 {
@@ -47,14 +57,12 @@ static void emit(struct exchange *x, const struct iovec *iov, int count, bool is
     }
     x->first_us = loop_clock(x->gateway->loop);
     answer.fields = exchange_answer_fields(x);
-    if (head->framing == H1_NO_BODY) {
-        const struct h1_field *f = h1_field_find(head, STR("content-length"));
-        answer.has_length = f && str_to_u64(f->value, INT64_MAX, &answer.length);
-    } else if (is_last) {
-        answer.has_length = true;
+    if (is_last) {
+        size_t len = 0;
         for (int i = 0; i < count; i++) {
-            answer.length += iov[i].iov_len;
+            len += iov[i].iov_len;
         }
+        set_length(head, len, &answer);
     } else if (head->framing == H1_LENGTH && x->mode == EXCHANGE_PLAIN) {
         // Of events it is not ours to promise: an error or a "[DONE]" may come behind them.
         answer.has_length = true;
