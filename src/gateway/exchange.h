@@ -35,38 +35,39 @@ enum {
     EXCHANGE_ID_MAX = 128,
 };
 
+// What each piece of a stream touches stands together, in few cache lines.
 struct exchange {
     struct server_call_user user;
-    struct link link; // in gateway->exchanges
     struct gateway *gateway;
     struct gateway_view *view;
     struct server_call *call;
-    struct client_call up;
-    struct route route;
-    struct openai_request request; // of a body that was read
-    struct gateway_origin *origin; // once routed
     const struct settings_timeouts *timeouts;
-    str model;          // as asked for
-    str upstream_model; // as sent
-    str id;             // x-request-id
-    struct buf body;    // of the request; freed when an answer comes
-    struct buf head;    // of the upstream request; likewise
-    struct iovec pieces[CLIENT_BODY_PIECES_MAX];
-    int piece_count;
     int step;
     enum exchange_mode mode;
-    struct relay relay; // EVENTS
-    struct buf answer;  // GATHER
-    struct openai_usage usage;
-    struct timer timer;
     msec total_due;
     msec sent_at;     // the request, to the upstream
     msec progress_at; // when the upstream last gave a sign of life
     msec wrote_at;    // when the client last got something
-    usec sent_us;     // the request to the upstream, by the exact clock
-    usec first_us;    // the first piece of the answer to the client; 0 before
+    struct timer timer;
+    struct client_call up;
+    struct relay relay; // EVENTS
+    struct link link;   // in gateway->exchanges
+    struct route route;
+    struct openai_request request; // of a body that was read
+    struct gateway_origin *origin; // once routed
+    str model;                     // as asked for
+    str upstream_model;            // as sent
+    str id;                        // x-request-id
+    struct buf body;               // of the request; freed when an answer comes
+    struct buf head;               // of the upstream request, then of the answer
+    struct iovec pieces[CLIENT_BODY_PIECES_MAX];
+    int piece_count;
+    struct buf answer; // GATHER
+    struct openai_usage usage;
+    usec sent_us;  // the request to the upstream, by the exact clock
+    usec first_us; // the first piece of the answer to the client; 0 before
     usec ended_us;
-    usec own_us; // spent by ourselves until then
+    usec own_us; // spent by ourselves until the first piece
     str failure; // for the log: what went wrong
     unsigned attempts;
     bool is_client_gone;

@@ -237,8 +237,10 @@ static bool pull(struct exchange *x)
 
 void exchange_relay_pull(struct exchange *x)
 {
+    bool was_begun = x->relay.stream.has_content;
+
     // A first token brings the bound closer: from here on it is the one between tokens.
-    if (!pull(x)) exchange_watch(x);
+    if (!pull(x) && x->relay.stream.has_content != was_begun) exchange_watch(x);
 }
 
 void exchange_relay_head(struct exchange *x)
