@@ -166,7 +166,7 @@ static void play_answer(struct mock_call *mc)
     start_play(mc, 200, json_type);
 }
 
-static bool check_request(struct mock_call *mc, struct mock_problem *problem)
+static bool check_body(struct mock_call *mc, struct mock_problem *problem)
 {
     str param = STR("");
     err e = mock_request_read(buf_view(&mc->body), arena_of(mc), &mc->req, &param);
@@ -196,6 +196,28 @@ static bool check_request(struct mock_call *mc, struct mock_problem *problem)
         return false;
     }
     return true;
+}
+
+// Whether the method is the endpoint's.
+static bool check_method(struct mock_call *mc, struct mock_problem *problem)
+{
+    str method = mc->call->head.method;
+    bool is_get = str_eq(method, STR("GET")) || str_eq(method, STR("HEAD"));
+
+    if (mc->endpoint->is_get ? is_get : str_eq(method, STR("POST"))) return true;
+    *problem = (struct mock_problem){
+        .status = 405, .type = STR("invalid_request_error"), .code = STR("method_not_supported")};
+    problem->message = arena_format(arena_of(mc), "Not allowed to %" STR_FMT " on %" STR_FMT ".",
+                                    STR_ARG(method), STR_ARG(mc->path));
+    return false;
+}
+
+static bool check_request(struct mock_call *mc, struct mock_problem *problem)
+{
+    if (!mc->endpoint) return true;
+    if (!check_method(mc, problem)) return false;
+    if (mc->endpoint->is_get) return true;
+    return check_body(mc, problem);
 }
 
 // Digits that look random, and are the same for the same seed and the same turn.
@@ -241,12 +263,24 @@ static bool find_rule(struct mock_call *mc)
     return false;
 }
 
-// The script's rule, and on top of it what the model's name asks for.
+// What the header x-mock asks for, in the words of a model's name. What it says wrong is ignored:
+// it may be meant for another one.
+static void apply_header(struct mock_call *mc)
+{
+    const struct h1_field *field = h1_field_find(&mc->call->head, STR("x-mock"));
+
+    if (!field) return;
+    str name = arena_format(arena_of(mc), "mock-%" STR_FMT, STR_ARG(field->value));
+    (void)mock_name_apply(name, arena_of(mc), &mc->rule);
+}
+
+// The script's rule, on top of it what the model's name asks for, and then the header.
 static bool choose_rule(struct mock_call *mc, struct mock_problem *problem)
 {
     bool has_rule = find_rule(mc);
     err e = mock_name_apply(mc->req.model, arena_of(mc), &mc->rule);
 
+    apply_header(mc);
     if (!e || has_rule) return true;
     *problem = (struct mock_problem){
         .status = 404, .type = STR("invalid_request_error"), .code = STR("model_not_found")};
@@ -260,11 +294,10 @@ static void answer(struct mock_call *mc)
 {
     struct mock_problem bad_request;
     struct mock_problem bad_model;
-    bool is_read = mc->endpoint && !mc->endpoint->is_get;
 
     seed(mc);
     make_ids(mc);
-    bool is_good = !is_read || check_request(mc, &bad_request);
+    bool is_good = check_request(mc, &bad_request);
     bool has_model = choose_rule(mc, &bad_model);
     if (mc->rule.error.status) {
         play_error(mc);

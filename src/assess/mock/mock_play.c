@@ -144,8 +144,7 @@ static err shape(struct mock_play *p, struct buf *out, str event)
     const struct mock_fault *f = &p->rule->fault;
 
     if (p->say && f->has_comments) TRY(buf_append(out, STR(": keep-alive\n\n")));
-    if (f->malformed_event == p->events + 1)
-        return buf_append(out, p->say ? broken_event : str_sub(event, 0, event.len / 2));
+    if (p->say && f->malformed_event == p->events + 1) return buf_append(out, broken_event);
     if (!p->say || !f->has_crlf) return buf_append(out, event);
     while (event.len) {
         TRY(buf_append(out, str_cut(&event, '\n')));
@@ -195,7 +194,12 @@ static enum outcome send_event(struct mock_play *p, str event)
     if (is_last) p->events++;
     send(p, str_sub(event, 0, len), is_last);
     if (is_last) return WAITS;
-    if (is_whole) count_event(p);
+    if (is_whole) {
+        count_event(p);
+    } else {
+        // A fault is due now; behind a stall the rest goes on. An event is far below the maximum.
+        (void)buf_append(&p->rest, str_sub(event, len, event.len));
+    }
     return GOES_ON;
 }
 
@@ -228,7 +232,7 @@ static enum outcome next_event(struct mock_play *p)
         p->is_body_sent = true;
     }
     if (is_plain(p)) return send_event(p, event);
-    bool is_twice = p->rule->fault.duplicate_event == p->events + 1;
+    bool is_twice = p->say && p->rule->fault.duplicate_event == p->events + 1;
     for (int i = 0; i < 1 + is_twice; i++) {
         // An event is far below the maximum.
         (void)shape(p, &p->rest, event);
@@ -285,10 +289,24 @@ static void send_interim(struct mock_play *p)
     if (p->rule->fault.has_early_hints) server_call_write_raw(p->call, &hints, 1);
 }
 
+// An answer that is no stream is its only event: broken, it lacks its second half.
+static void break_body(struct mock_play *p)
+{
+    str body = buf_view(&p->body);
+    struct buf half;
+
+    buf_init(&half, p->body.max);
+    (void)buf_append(&half, str_sub(body, 0, body.len / 2)); // less than there was
+    buf_done(&p->body);
+    p->body = half;
+    p->head.length = buf_len(&half);
+}
+
 void mock_play_start(struct mock_play *p)
 {
     const struct mock_rule *r = p->rule;
 
+    if (!p->say && r->fault.malformed_event == 1) break_body(p);
     p->entry->body_us = p->loop->now_us - p->entry->started_us;
     p->due_us = p->loop->now_us + mock_pace_next(&r->timing.ttft, &p->random, 0);
     p->head_us = p->loop->now_us + mock_pace_next(&r->timing.head, &p->random, 0);

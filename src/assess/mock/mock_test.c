@@ -445,6 +445,59 @@ TEST(mock_breaks_one_event)
     rig_close(&r);
 }
 
+TEST(mock_breaks_a_whole_answer_with_honest_framing)
+{
+    struct rig r;
+
+    rig_open(&r, false, STR(""));
+    chat(&r, "mock-malformed-1", false, "");
+    CHECK(r.is_complete);
+    CHECK_EQ(json_check(buf_view(&r.body), NULL), ERR_SYNTAX);
+    chat(&r, "mock-duplicate-1", false, "");
+    CHECK(r.is_complete);
+    CHECK_EQ(json_check(buf_view(&r.body), NULL), OK);
+    rig_close(&r);
+}
+
+TEST(mock_goes_on_where_it_stalled_within_an_event)
+{
+    struct rig r;
+
+    rig_open(&r, false, STR("rules: [{fault: {end: stall, after_bytes: 700, stall: 3s}}]"));
+    msec start = r.loop.now;
+    chat(&r, "m", true, "");
+    CHECK(r.is_complete);
+    CHECK_EQ(r.loop.now - start, 3000);
+    CHECK_EQ(check_events(&r), 8);
+    CHECK_STR(joined(&r, "\"content\":"), "Hello! You said: one two");
+    rig_close(&r);
+}
+
+TEST(mock_takes_faults_from_a_header_too)
+{
+    struct rig r;
+
+    rig_open(&r, false, STR(""));
+    buf_clear(&r.seen);
+    say(&r, STR("POST /v1/files HTTP/1.1\r\nHost: x\r\nx-mock: 503-7\r\n"
+                "Content-Length: 0\r\n\r\n"));
+    wait(&r, 1000);
+    CHECK_EQ(r.head.status, 503);
+    rig_close(&r);
+}
+
+TEST(mock_knows_the_methods_of_its_endpoints)
+{
+    struct rig r;
+
+    rig_open(&r, false, STR(""));
+    get(&r, STR("/v1/chat/completions"));
+    CHECK_EQ(r.head.status, 405);
+    post(&r, STR("/v1/models"), STR("{}"));
+    CHECK_EQ(r.head.status, 405);
+    rig_close(&r);
+}
+
 TEST(mock_lies_about_the_length)
 {
     struct rig r;
