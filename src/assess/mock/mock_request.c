@@ -159,45 +159,61 @@ static err read_input(struct reading *r)
     return read_prompt(r);
 }
 
-static err read_function_name(struct reading *r)
+static err read_function_name(struct reading *r, str *name)
 {
     str key = STR("");
     err e = enter(&r->json, JSON_OBJECT);
 
     if (e == ERR_TYPE) return OK;
     while (!e && (e = json_member(&r->json, &key)) == OK) {
-        if (json_string_is(key, STR("name"))) e = read_str(r, &r->out->tool_name);
+        if (json_string_is(key, STR("name"))) e = read_str(r, name);
     }
     return e == ERR_EOF ? OK : e;
 }
 
-// The first tool's name: of {"function":{"name"}} in chat, of {"name"} in responses.
-static err read_tools(struct reading *r)
+// {"function":{"name"}} in chat, {"name"} in responses.
+static err read_tool(struct reading *r, str *name)
 {
     str key = STR("");
-    err e = enter(&r->json, JSON_ARRAY);
+    err e = enter(&r->json, JSON_OBJECT);
 
-    if (!e) e = json_element(&r->json);
-    if (e) return e == ERR_EOF ? OK : e;
-    TRY(enter(&r->json, JSON_OBJECT));
-    while ((e = json_member(&r->json, &key)) == OK) {
-        if (json_string_is(key, STR("name"))) TRY(read_str(r, &r->out->tool_name));
-        if (json_string_is(key, STR("function"))) TRY(read_function_name(r));
-    }
-    while (e == ERR_EOF && (e = json_element(&r->json)) == OK) {
-        struct json_value passed;
-        TRY(json_value(&r->json, &passed));
-        e = ERR_EOF;
+    while (!e && (e = json_member(&r->json, &key)) == OK) {
+        if (json_string_is(key, STR("name"))) e = read_str(r, name);
+        if (json_string_is(key, STR("function"))) e = read_function_name(r, name);
     }
     return e == ERR_EOF ? OK : e;
 }
 
+static err read_tools(struct reading *r)
+{
+    str first = STR("");
+    err e = enter(&r->json, JSON_ARRAY);
+
+    while (!e && (e = json_element(&r->json)) == OK) {
+        str name = STR("");
+        e = read_tool(r, &name);
+        if (!first.len) first = name;
+    }
+    // A choice that came before stands.
+    if (!r->out->tool_name.len) r->out->tool_name = first;
+    return e == ERR_EOF ? OK : e;
+}
+
+// A word, or the tool that must be called.
 static err read_tool_choice(struct reading *r)
 {
-    struct json_value v;
+    enum json_kind kind = JSON_NULL;
+    str word = STR("");
 
-    TRY(json_value(&r->json, &v));
-    r->out->needs_tool = v.kind == JSON_OBJECT || str_eq(v.text, STR("\"required\""));
+    TRY(json_peek(&r->json, &kind));
+    if (kind != JSON_OBJECT) {
+        TRY(read_str(r, &word));
+        r->out->needs_tool = str_eq(word, STR("required"));
+        return OK;
+    }
+    r->out->needs_tool = true;
+    TRY(read_tool(r, &word));
+    if (word.len) r->out->tool_name = word;
     return OK;
 }
 

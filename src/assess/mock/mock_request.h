@@ -17,7 +17,7 @@ enum {
 struct mock_request {
     str model;      // empty: none given
     str text;       // the last one of a user, a prompt or an input
-    str tool_name;  // of the first function offered
+    str tool_name;  // of the function chosen, or the first one offered
     str input;      // embeddings and moderations: the value as written
     uint64_t words; // of all texts: what stands in for prompt tokens
     uint64_t choices;

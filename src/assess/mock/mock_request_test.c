@@ -80,8 +80,29 @@ TEST(mock_request_reads_the_first_tool_of_either_shape)
     CHECK_EQ(read(STR("{\"tools\":[]}"), &r, &param), OK);
 }
 
+TEST(mock_request_prefers_the_tool_that_is_chosen_wherever_it_stands)
+{
+    struct mock_request r;
+    str param = STR("");
+
+    CHECK_EQ(read(STR("{\"tools\":[{\"function\":{\"name\":\"f\"}}],\"tool_choice\":"
+                      "{\"type\":\"function\",\"function\":{\"name\":\"g\"}}}"),
+                  &r, &param),
+             OK);
+    CHECK_STR(r.tool_name, "g");
+    CHECK(r.needs_tool);
+    CHECK_EQ(
+        read(STR("{\"tool_choice\":{\"name\":\"h\"},\"tools\":[{\"name\":\"f\"},7]}"), &r, &param),
+        ERR_TYPE);
+    CHECK_EQ(
+        read(STR("{\"tool_choice\":{\"name\":\"h\"},\"tools\":[{\"name\":\"f\"}]}"), &r, &param),
+        OK);
+    CHECK_STR(r.tool_name, "h");
+}
+
 TEST(mock_request_names_the_member_at_fault)
 {
+    check_bad(STR("{\"tool_choice\":7}"), ERR_TYPE, STR("tool_choice"));
     check_bad(STR("{\"model\":{}}"), ERR_TYPE, STR("model"));
     check_bad(STR("{\"messages\":\"a\"}"), ERR_TYPE, STR("messages"));
     check_bad(STR("{\"messages\":[[]]}"), ERR_TYPE, STR("messages"));
