@@ -1,4 +1,5 @@
 // What the tests share: test(), a peer with sluice before it, and the official SDKs.
+import { File } from 'node:buffer';
 import { test as nodeTest } from 'node:test';
 
 import OpenAI from 'openai';
@@ -11,6 +12,9 @@ export const sdks = [
   { name: 'openai 7', OpenAI },
   { name: 'openai 6', OpenAI: OpenAI6 },
 ];
+
+// Node 18 has the class, but not as a global one, which the SDKs want.
+globalThis.File ??= File;
 
 export const clientKey = 'sk-client-do-not-print';
 
