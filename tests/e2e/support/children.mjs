@@ -8,6 +8,7 @@ const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) kill(child.process.pid, 'SIGKILL');
 });
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(1));
 
 function kill(pid, signal) {
   try {
