@@ -179,9 +179,12 @@ static err take_scalar(struct json_reader *r, str key, struct openai_stream *s)
 
 static err take_event(struct json_reader *r, struct openai_stream *s)
 {
+    enum json_kind kind;
     str key;
     err e = OK;
 
+    TRY(json_peek(r, &kind));
+    if (kind != JSON_OBJECT) return ERR_TYPE;
     TRY(json_enter(r));
     while (!(e = json_member(r, &key))) {
         if (json_string_is(key, STR("choices"))) {

@@ -44,7 +44,7 @@ struct openai_stream {
     struct openai_usage usage;
 };
 
-// Takes the data of one event into account. ERR_SYNTAX: it is neither JSON nor "[DONE]".
+// Takes the data of one event into account. ERR_SYNTAX: it is neither a JSON object nor "[DONE]".
 err openai_stream_event(struct openai_stream *s, str data);
 
 // Whether the stream may end here.
