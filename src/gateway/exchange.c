@@ -81,9 +81,11 @@ void exchange_end(struct exchange *x)
 
 // --- Time ---
 
+// Whether a stream has brought its first token, or an answer that passes in pieces its head.
 static bool is_begun(const struct exchange *x)
 {
-    return x->step == EXCHANGE_RELAY && (x->mode != EXCHANGE_EVENTS || x->relay.stream.has_content);
+    if (x->step != EXCHANGE_RELAY || x->mode == EXCHANGE_GATHER) return false;
+    return x->mode != EXCHANGE_EVENTS || x->relay.stream.has_content;
 }
 
 // What the upstream is waited for: the first event of a stream, or the next piece. An answer that

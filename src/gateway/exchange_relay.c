@@ -90,16 +90,15 @@ static void end_with_error(struct exchange *x, str forward, err why)
 
     metrics_add(&x->gateway->metrics.streams_cut, 1);
     if (!x->failure.len) x->failure = e.code;
-    client_call_cancel(&x->up);
     buf_init(&text, 4096);
     // Our own messages are short.
     (void)openai_write_stream_error(&text, &x->relay.stream, &error);
     emit(x, (struct iovec[]){iov_of(forward), iov_of(buf_view(&text))}, 2, true);
     buf_done(&text);
-    exchange_end(x);
+    exchange_end(x); // closes the upstream's connection, whose memory `forward` may be
 }
 
-static bool end_events(struct exchange *x, str forward)
+static void end_events(struct exchange *x, str forward)
 {
     str tail = STR("");
 
@@ -112,11 +111,10 @@ static bool end_events(struct exchange *x, str forward)
     err e = relay_end(&x->relay, &tail);
     if (e) {
         end_with_error(x, forward, e);
-        return true;
+        return;
     }
     emit(x, (struct iovec[]){iov_of(forward), iov_of(tail)}, 2, true);
     finish(x);
-    return true;
 }
 
 static bool relay_events(struct exchange *x, str piece, bool is_last)
@@ -128,7 +126,10 @@ static bool relay_events(struct exchange *x, str piece, bool is_last)
         end_with_error(x, forward, e);
         return true;
     }
-    if (is_last) return end_events(x, forward);
+    if (is_last) {
+        end_events(x, forward);
+        return true;
+    }
     if (forward.len || !x->call->status) {
         struct iovec iov = iov_of(forward);
         emit(x, &iov, 1, false);
@@ -264,6 +265,10 @@ void exchange_relay_cut(struct exchange *x, err why)
     if (!call->status) {
         struct exchange_error e = exchange_answer_error_of(x, why);
         exchange_answer_error(x, &e);
+        return;
+    }
+    if (x->mode == EXCHANGE_EVENTS && openai_stream_is_complete(&x->relay.stream)) {
+        end_events(x, STR("")); // a finish is one, whatever became of the connection behind it
         return;
     }
     if (x->mode == EXCHANGE_EVENTS) {

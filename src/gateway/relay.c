@@ -61,22 +61,18 @@ err relay_take(struct relay *r, str piece, str *forward)
     return e;
 }
 
-// A last event may lack its blank line; it counts if it can be read.
-static err end_event(struct relay *r)
+// A last event may lack its blank line; it counts if it can be read, else it is dropped.
+static void end_event(struct relay *r)
 {
     buf_consume(&r->hold, r->ready);
     r->ready = 0;
-    if (!buf_len(&r->hold)) return OK;
-    if (take_event(r, buf_view(&r->hold)) || buf_append(&r->hold, STR("\n\n"))) {
-        buf_clear(&r->hold);
-        return ERR_CLOSED;
-    }
-    return OK;
+    if (!buf_len(&r->hold)) return;
+    if (take_event(r, buf_view(&r->hold)) || buf_append(&r->hold, STR("\n\n"))) buf_clear(&r->hold);
 }
 
 err relay_end(struct relay *r, str *tail)
 {
-    TRY(end_event(r));
+    end_event(r);
     if (!openai_stream_is_complete(&r->stream)) return ERR_CLOSED;
     if (r->stream.kind == OPENAI_STREAM_CHAT && !r->stream.is_done && !r->stream.has_failed)
         TRY(buf_append(&r->hold, STR("data: [DONE]\n\n")));

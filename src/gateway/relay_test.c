@@ -62,6 +62,12 @@ TEST(relay_tells_a_cut_between_and_within_events)
     expect(STR(""), ERR_CLOSED, STR(""));
 }
 
+TEST(relay_drops_a_part_of_an_event_behind_the_finish)
+{
+    expect(STR(DELTA STOP "data: [DO"), OK, STR(DELTA STOP DONE));
+    expect(STR(DELTA STOP "data: {\"usage\":{"), OK, STR(DELTA STOP DONE));
+}
+
 TEST(relay_stops_before_a_malformed_event)
 {
     expect(STR(DELTA "data: {\"a\":}\n\n" STOP DONE), ERR_SYNTAX, STR(DELTA));
