@@ -49,7 +49,9 @@ void server_close(struct server *s)
     listener_close(&s->listener);
     while (!list_is_empty(&s->conns)) {
         struct server_conn *c = container_of(s->conns.next, struct server_conn, link);
-        server_conn_close(c, c->call ? STREAM_ABORT : STREAM_CLOSE, ERR_CANCELED);
+        // An answer that has left in full must arrive; a part of one must not look like all.
+        bool is_cut = c->step == SERVER_CONN_CALL || wire_is_congested(&c->wire);
+        server_conn_close(c, is_cut ? STREAM_ABORT : STREAM_CLOSE, ERR_CANCELED);
     }
 }
 

@@ -65,8 +65,8 @@ void server_accept(struct server *s, struct stream *stream);
 
 // Stops accepting, closes idle conns, lets calls finish: each answer says "connection: close".
 void server_drain(struct server *s);
-// Closes every conn, those in the middle of an answer with a reset; calls are told they are gone.
-// The server is then as after server_init().
+// Closes every conn, aborting those with a call or an answer under way; calls are told they are
+// gone. The server is then as after server_init().
 void server_close(struct server *s);
 // After server_close(): frees what is kept for reuse.
 void server_done(struct server *s);
