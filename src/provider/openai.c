@@ -139,6 +139,14 @@ static bool is_terminal_type(str raw)
            json_string_is(raw, STR("response.failed"));
 }
 
+// What tells that a request was heard, long before the first token maybe.
+static bool is_receipt_type(str raw)
+{
+    return json_string_is(raw, STR("response.created")) ||
+           json_string_is(raw, STR("response.queued")) ||
+           json_string_is(raw, STR("response.in_progress"));
+}
+
 static err take_response(struct json_reader *r, struct openai_stream *s)
 {
     enum json_kind kind;
@@ -172,7 +180,7 @@ static err take_scalar(struct json_reader *r, str key, struct openai_stream *s)
         str raw = json_raw(v);
         s->is_finished |= s->kind == OPENAI_STREAM_RESPONSES && is_terminal_type(raw);
         s->has_failed |= s->kind == OPENAI_STREAM_RESPONSES && json_string_is(raw, STR("error"));
-        s->has_content = true;
+        s->has_content |= !is_receipt_type(raw);
     }
     return OK;
 }
