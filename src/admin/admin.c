@@ -39,7 +39,7 @@ static void answer_status(struct admin *a, struct server_call *call, bool is_hea
     struct buf body;
     struct json_writer w;
 
-    buf_init(&body, 3 * ADMIN_PROBLEM_MAX);
+    buf_init(&body, 6 * ADMIN_PROBLEM_MAX + 256); // where every byte is escaped
     json_write_init(&w, &body);
     json_write_object(&w);
     json_write_key(&w, STR("status"));
