@@ -147,11 +147,21 @@ static bool is_refused(struct exchange *x)
     return status < 300 && x->request.is_stream;
 }
 
+// Events in a content coding can't be watched; the request asked for none.
+static bool is_encoded(const struct exchange *x)
+{
+    const struct h1_field *f = h1_field_find(&x->up.head, STR("content-encoding"));
+
+    return f && x->mode == EXCHANGE_EVENTS && !str_eq_nocase(f->value, STR("identity"));
+}
+
 static bool refuse_answer(struct exchange *x)
 {
     unsigned status = x->up.head.status;
     const struct h1_field *type = h1_field_find(&x->up.head, STR("content-type"));
-    str shown = type ? str_sub(type->value, 0, 100) : STR("no content type");
+    str shown = is_encoded(x) ? STR("an encoding that it was not asked for")
+                : type        ? str_sub(type->value, 0, 100)
+                              : STR("no content type");
     struct exchange_error e = {.status = status >= 400 ? status : 502,
                                .code = STR("upstream_unexpected")};
 
@@ -248,6 +258,10 @@ void exchange_relay_head(struct exchange *x)
 {
     buf_done(&x->body);
     x->mode = mode_for(x);
+    if (is_encoded(x)) {
+        (void)refuse_answer(x);
+        return;
+    }
     if (x->mode == EXCHANGE_EVENTS)
         relay_init(&x->relay,
                    x->route.kind == ROUTE_CHAT ? OPENAI_STREAM_CHAT : OPENAI_STREAM_RESPONSES,
@@ -268,7 +282,10 @@ void exchange_relay_cut(struct exchange *x, err why)
         return;
     }
     if (x->mode == EXCHANGE_EVENTS && openai_stream_is_complete(&x->relay.stream)) {
-        end_events(x, STR("")); // a finish is one, whatever became of the connection behind it
+        // All has come but the end of the upstream's connection.
+        x->failure = STR("");
+        client_call_cancel(&x->up);
+        (void)end_events(x, STR(""));
         return;
     }
     if (x->mode == EXCHANGE_EVENTS) {

@@ -4,7 +4,7 @@
 
 void relay_init(struct relay *r, enum openai_stream_kind kind, size_t event_bytes_max)
 {
-    *r = (struct relay){.stream = {.kind = kind}};
+    *r = (struct relay){.stream = {.kind = kind}, .event_bytes_max = event_bytes_max};
     // Behind a held part a whole piece may come.
     buf_init(&r->hold, event_bytes_max + 64 * 1024);
     buf_init(&r->join, event_bytes_max);
@@ -33,7 +33,10 @@ static err take_events(struct relay *r, str bytes, size_t *whole)
     *whole = 0;
     for (;;) {
         str rest = str_sub(bytes, *whole, bytes.len);
-        if (!rest.len || sse_find_event(rest, &r->scanned, &len)) return OK;
+        if (!rest.len) return OK;
+        bool is_part = sse_find_event(rest, &r->scanned, &len) != OK;
+        if ((is_part ? rest.len : len) > r->event_bytes_max) return ERR_LIMIT;
+        if (is_part) return OK;
         r->scanned = 0;
         TRY(take_event(r, str_sub(rest, 0, len)));
         *whole += len;

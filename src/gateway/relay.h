@@ -15,6 +15,7 @@ struct relay {
     struct buf join; // for events of several data lines
     size_t scanned;  // of what is held
     size_t ready;    // bytes at the front of `hold` that were handed out
+    size_t event_bytes_max;
 };
 
 // Events may be of `event_bytes_max` bytes.

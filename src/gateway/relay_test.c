@@ -4,6 +4,8 @@
 
 #include "support/test.h"
 
+#include <string.h>
+
 #define DELTA "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n"
 #define STOP "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
 #define DONE "data: [DONE]\n\n"
@@ -102,4 +104,50 @@ TEST(relay_bounds_an_event)
     }
     CHECK_EQ(e, ERR_LIMIT);
     relay_done(&r);
+}
+
+TEST(relay_takes_nothing_but_objects_for_events)
+{
+    static const char *const bad[] = {"[]", "[DON", "[", "1", "null", "\"x\"", "true", "[{}]"};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct relay r;
+        struct buf text;
+        str forward = STR("");
+        str tail = STR("");
+        buf_init(&text, 100);
+        CHECK_EQ(buf_append_format(&text, "data: %s\n\n", bad[i]), OK);
+        relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+        CHECK_EQ(relay_take(&r, buf_view(&text), &forward), ERR_SYNTAX);
+        relay_done(&r);
+        relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+        CHECK_EQ(relay_take(&r, str_sub(buf_view(&text), 0, buf_len(&text) - 2), &forward), OK);
+        CHECK_EQ(relay_end(&r, &tail), ERR_CLOSED);
+        relay_done(&r);
+        buf_done(&text);
+        CHECK(!openai_answer_usage(str_from_c(bad[i])).is_known);
+    }
+}
+
+TEST(relay_bounds_an_event_to_the_byte_however_it_comes)
+{
+    static char text[1026];
+    char *end = text + sizeof(text);
+
+    memset(text, 'x', sizeof(text));
+    text[0] = ':';
+    for (size_t len = 1023; len <= 1025; len++) {
+        for (size_t split = 0; split < len; split += 341) {
+            struct relay r;
+            str forward = STR("");
+            str event = {end - len, len};
+            end[-1] = end[-2] = '\n';
+            *(end - len) = ':';
+            relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+            CHECK_EQ(relay_take(&r, str_sub(event, 0, split), &forward), OK);
+            CHECK_EQ(relay_take(&r, str_sub(event, split, len - split), &forward),
+                     len > 1024 ? ERR_LIMIT : OK);
+            relay_done(&r);
+        }
+    }
 }
