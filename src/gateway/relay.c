@@ -69,7 +69,8 @@ static void end_event(struct relay *r)
 {
     buf_consume(&r->hold, r->ready);
     r->ready = 0;
-    if (!buf_len(&r->hold)) return;
+    // A lone LF is the rest of the CRLF that ended the last event.
+    if (!buf_len(&r->hold) || str_eq(buf_view(&r->hold), STR("\n"))) return;
     if (take_event(r, buf_view(&r->hold)) || buf_append(&r->hold, STR("\n\n"))) buf_clear(&r->hold);
 }
 

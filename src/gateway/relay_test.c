@@ -151,3 +151,27 @@ TEST(relay_bounds_an_event_to_the_byte_however_it_comes)
         }
     }
 }
+
+TEST(relay_adds_nothing_where_the_last_line_end_was_split)
+{
+    const str text = STR("data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\r\n\r\n"
+                         "data: [DONE]\r\n\r\n");
+
+    for (size_t split = 0; split < text.len; split++) {
+        struct relay r;
+        struct buf out;
+        str forward = STR("");
+        str tail = STR("");
+        buf_init(&out, 1000);
+        relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+        CHECK_EQ(relay_take(&r, str_sub(text, 0, split), &forward), OK);
+        CHECK_EQ(buf_append(&out, forward), OK);
+        CHECK_EQ(relay_take(&r, str_sub(text, split, text.len - split), &forward), OK);
+        CHECK_EQ(buf_append(&out, forward), OK);
+        CHECK_EQ(relay_end(&r, &tail), OK);
+        CHECK_EQ(buf_append(&out, tail), OK);
+        CHECK_SAME(buf_view(&out), text);
+        relay_done(&r);
+        buf_done(&out);
+    }
+}
