@@ -102,7 +102,7 @@ class Gateway:
     async def quiet(self, timeout_s=6):
         """Waits until it holds no more files than at its start."""
         until = time.monotonic() + timeout_s
-        while self.open_fds() > self.fds:
+        while self.child.returncode is None and self.open_fds() > self.fds:
             if time.monotonic() > until:
                 raise Misbehaved(f"{self.open_fds() - self.fds} file descriptors leaked")
             await asyncio.sleep(0.02)

@@ -208,6 +208,7 @@ class Upstream:
 
     async def start(self):
         listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.rcvbuf:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.rcvbuf)
         self.server = await asyncio.start_server(self._accept, sock=listener)
