@@ -100,12 +100,15 @@ static str quote(struct arena *a, str name)
 
 void exchange_request_body(struct exchange *x)
 {
+    bool is_renamed = !str_eq(x->upstream_model, x->model);
     str body = buf_view(&x->body);
     size_t at = 0;
 
     x->piece_count = 0;
-    if (!str_eq(x->upstream_model, x->model)) {
-        str quoted = quote(&x->call->arena, x->upstream_model);
+    if (is_renamed || x->request.model_count > 1) {
+        // Names that differ would let the client be routed by one and served by another.
+        str quoted = is_renamed ? quote(&x->call->arena, x->upstream_model)
+                                : x->request.models[x->request.model_count - 1];
         for (size_t i = 0; i < x->request.model_count; i++) {
             str old = x->request.models[i];
             size_t from = (size_t)(old.ptr - body.ptr);

@@ -64,6 +64,9 @@ TEST(exchange_request_has_every_model_renamed_and_nothing_else)
         {STR_INIT("{\"\\u006dodel\":\"m\"}"), STR_INIT("{\"\\u006dodel\":\"up-m\"}")},
         {STR_INIT("{\"model\":\"a\",\"model\":\"b\",\"model\":\"c\",\"model\":\"m\"}"),
          STR_INIT("{\"model\":\"up-m\",\"model\":\"up-m\",\"model\":\"up-m\",\"model\":\"up-m\"}")},
+        // Routed by the last, so served by it, whichever of them the upstream takes.
+        {STR_INIT("{\"model\":\"other\",\"model\":\"free\\u000a\"}"),
+         STR_INIT("{\"model\":\"free\\u000a\",\"model\":\"free\\u000a\"}")},
         // Not renamed: passed byte for byte.
         {STR_INIT("{\"model\":\"free\\u0021\"}"), STR_INIT("{\"model\":\"free\\u0021\"}")},
     };
