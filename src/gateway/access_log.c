@@ -32,6 +32,8 @@ static str timestamp(const struct exchange *x, char *out)
     return (str){.ptr = out, .len = len + 4};
 }
 
+enum { TEXT_MAX = 2048 }; // of one value: a path may be longer
+
 // Keys come with their punctuation, so that each costs one copy. A line that does not fit its buf
 // is left as it is and noticed at the end.
 static void put(struct buf *out, str text)
@@ -43,7 +45,7 @@ static void put_str(struct buf *out, str key, str value)
 {
     if (!value.len) return;
     put(out, key);
-    if (json_write_quoted(out, value)) buf_clear(out);
+    if (json_write_quoted(out, str_sub(value, 0, TEXT_MAX))) buf_clear(out);
 }
 
 static void put_u64(struct buf *out, str key, uint64_t value)

@@ -3,6 +3,12 @@
 
 #include "gateway/exchange.h"
 
+// exchange_route.c: who answers; goes on with exchange_send(), or answers with an error.
+// By the model that the request's body names.
+void exchange_route_by_body(struct exchange *x);
+// Requests that name no model go where "*" goes, else to the first model's first provider.
+void exchange_route_by_default(struct exchange *x);
+
 // exchange_request.c: makes the upstream's request of the client's.
 // The body in pieces, with the upstream's name for the model in place of the client's.
 void exchange_request_body(struct exchange *x);
@@ -38,6 +44,8 @@ void exchange_relay_cut(struct exchange *x, err why);
 void exchange_relay_comment(struct exchange *x);
 
 // exchange.c
+// Sends the request, once it has its origin, its timeouts and the upstream's name for its model.
+void exchange_send(struct exchange *x);
 // Everything has been answered, or nobody listens any more: counts, logs, frees.
 void exchange_end(struct exchange *x);
 // (Re)arms the timer for the nearest bound.

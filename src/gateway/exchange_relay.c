@@ -266,6 +266,7 @@ void exchange_relay_head(struct exchange *x)
         relay_init(&x->relay,
                    x->route.kind == ROUTE_CHAT ? OPENAI_STREAM_CHAT : OPENAI_STREAM_RESPONSES,
                    (size_t)x->view->settings->limits.event_bytes);
+    x->relay.stream.choices_expected = x->request.choice_count;
     if (pull(x)) return;
     // The head of a stream goes out before its first event: the client knows that it was heard.
     if (x->mode != EXCHANGE_GATHER && !x->call->status) emit(x, NULL, 0, false);

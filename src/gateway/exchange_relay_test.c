@@ -236,6 +236,20 @@ TEST(exchange_relay_says_in_the_responses_dialect_that_a_stream_was_cut)
     stage_done(&s);
 }
 
+TEST(exchange_relay_waits_for_as_many_choices_as_were_asked_for)
+{
+    struct stage s;
+
+    // The second choice never began, so nothing in the stream itself tells that it is missing.
+    stage_init(&s, STR(STAGE_YAML));
+    stage_post(&s, STR(CHAT), STR("{\"model\":\"m\",\"n\":2,\"stream\":true}"));
+    stage_upstream_says(&s, STR(CHUNKED));
+    say_chunk(&s, STR(ROLE STOP));
+    stage_upstream_says(&s, STR("0\r\n\r\n"));
+    check_events(&s, STR(ROLE STOP CUT), true);
+    stage_done(&s);
+}
+
 TEST(exchange_relay_keeps_what_was_good_before_a_malformed_event)
 {
     // The head split, so that the rest is kept in the connection's own buffer.

@@ -2,6 +2,8 @@
 
 #include "codec/json_write.h"
 
+enum { INDEX_MAX = 63 }; // of a choice that is told from others
+
 static err take_model(struct json_reader *r, struct openai_request *out)
 {
     struct json_value v;
@@ -23,6 +25,17 @@ static err take_stream(struct json_reader *r, struct openai_request *out)
     return OK;
 }
 
+static err take_count(struct json_reader *r, struct openai_request *out)
+{
+    uint64_t n = 0;
+    struct json_value v;
+
+    TRY(json_value(r, &v));
+    // What is no count is the upstream's to refuse.
+    if (!json_to_u64(v, UINT64_MAX, &n) && n > 1) out->choice_count = n;
+    return OK;
+}
+
 static err scan_request(struct json_reader *r, struct openai_request *out)
 {
     struct json_value v;
@@ -36,6 +49,8 @@ static err scan_request(struct json_reader *r, struct openai_request *out)
             TRY(take_model(r, out));
         } else if (json_string_is(key, STR("stream"))) {
             TRY(take_stream(r, out));
+        } else if (json_string_is(key, STR("n"))) {
+            TRY(take_count(r, out));
         } else {
             TRY(json_value(r, &v));
         }
@@ -46,7 +61,7 @@ static err scan_request(struct json_reader *r, struct openai_request *out)
 
 err openai_scan_request(str body, struct openai_request *out, size_t *error_at)
 {
-    struct openai_request found = {.model_count = 0};
+    struct openai_request found = {.choice_count = 1};
     struct json_reader r;
     enum json_kind kind;
 
@@ -99,7 +114,7 @@ static err take_choice(struct json_reader *r, struct openai_stream *s)
     while (!(e = json_member(r, &key))) {
         TRY(json_value(r, &v));
         if (json_string_is(key, STR("index"))) {
-            (void)json_to_u64(v, 63, &index); // a stray index counts as the first choice
+            (void)json_to_u64(v, INDEX_MAX, &index); // a stray index counts as the first choice
         } else if (json_string_is(key, STR("finish_reason"))) {
             is_finished = v.kind == JSON_STRING;
         } else if (json_string_is(key, STR("delta")) || json_string_is(key, STR("text"))) {
@@ -209,6 +224,15 @@ static err take_event(struct json_reader *r, struct openai_stream *s)
     return json_end(r);
 }
 
+// Every choice that began, and as many as were asked for.
+static bool has_finished(const struct openai_stream *s)
+{
+    uint64_t count = (uint64_t)__builtin_popcountll(s->choices_finished);
+    uint64_t expected = s->choices_expected < INDEX_MAX ? s->choices_expected : INDEX_MAX;
+
+    return count && count >= expected && !(s->choices_seen & ~s->choices_finished);
+}
+
 err openai_stream_event(struct openai_stream *s, str data)
 {
     struct openai_stream next = *s;
@@ -220,8 +244,7 @@ err openai_stream_event(struct openai_stream *s, str data)
     }
     json_reader_init(&r, data);
     if (take_event(&r, &next)) return ERR_SYNTAX;
-    if (s->kind == OPENAI_STREAM_CHAT)
-        next.is_finished = next.choices_seen && !(next.choices_seen & ~next.choices_finished);
+    if (s->kind == OPENAI_STREAM_CHAT) next.is_finished = has_finished(&next);
     *s = next;
     return OK;
 }

@@ -16,6 +16,7 @@ enum { OPENAI_MODELS_MAX = 4 };
 struct openai_request {
     str models[OPENAI_MODELS_MAX]; // each value of a top-level "model", with its quotes
     size_t model_count;            // a key may stand there twice; servers take the last
+    uint64_t choice_count;         // "n", at least 1
     bool is_stream;
 };
 
@@ -34,7 +35,8 @@ struct openai_usage {
 
 struct openai_stream {
     enum openai_stream_kind kind;
-    uint64_t choices_seen; // a bit a choice index
+    uint64_t choices_expected; // at least so many must finish; 0 means 1
+    uint64_t choices_seen;     // a bit a choice index
     uint64_t choices_finished;
     bool is_done;      // "[DONE]" came
     bool is_finished;  // a finish came

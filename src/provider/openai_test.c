@@ -42,6 +42,24 @@ TEST(openai_finds_the_model_and_whether_a_stream_is_wanted)
                   false);
 }
 
+static uint64_t count_of(str body)
+{
+    struct openai_request r;
+    size_t at = 0;
+
+    CHECK_EQ(openai_scan_request(body, &r, &at), OK);
+    return r.choice_count;
+}
+
+TEST(openai_counts_the_choices_asked_for)
+{
+    CHECK_EQ(count_of(STR("{\"model\":\"m\"}")), 1);
+    CHECK_EQ(count_of(STR("{\"n\":3}")), 3);
+    CHECK_EQ(count_of(STR("{\"n\":null}")), 1);
+    CHECK_EQ(count_of(STR("{\"n\":0}")), 1);
+    CHECK_EQ(count_of(STR("{\"n\":\"x\"}")), 1);
+}
+
 TEST(openai_refuses_what_is_no_request)
 {
     static const str bad[] = {
