@@ -31,7 +31,7 @@ const faults = [
   ['resets inside an event', 'upstream_cut', async (play) => { await play.raw(half); await play.sleep(50); play.reset(); }],
   ['falls silent between two events', 'upstream_timeout', (play) => play.closed],
   ['falls silent inside an event', 'upstream_timeout', async (play) => { await play.raw(half); await play.closed; }],
-  ['falls silent behind its finish', 'upstream_timeout', async (play) => { await finish(play); await play.closed; }],
+  ['falls silent behind its finish', null, async (play) => { await finish(play); await play.closed; }],
   ['sends an event that is no JSON', 'upstream_malformed', async (play) => { await play.raw('data: {"id": oops}\n\n'); await finish(play); await play.done(); }],
   ['sends a page of HTML for an event', 'upstream_malformed', (play) => play.raw('data: <html>\n\n').then(() => play.res.end())],
   ['sends an event without an end', 'upstream_malformed', async (play) => { await play.raw(`data: {"x":"${'y'.repeat(200_000)}`); await play.closed; }],
@@ -43,14 +43,16 @@ const faults = [
   ['falls silent behind [DONE]', null, async (play) => { await finish(play); await play.raw('data: [DONE]\n\n'); await play.closed; }],
   ['leaves out the finish but sends [DONE]', null, (play) => play.done()],
   ['finishes one choice of two', 'upstream_cut', async (play) => { await play.chunk({ content: 'b' }, { choice: 1 }); await finish(play); play.res.end(); }],
+  ['finishes one choice of two that were asked for', 'upstream_cut', async (play) => { await finish(play); play.res.end(); }, { n: 2 }],
+  ['says [DONE] with one choice of two that were asked for', null, async (play) => { await finish(play); await play.done(); }, { n: 2 }],
   ['leaves out the blank line behind the last event', null, async (play) => { await finish(play); await play.raw('data: [DONE]'); play.res.end(); }],
 ];
 
-for (const [what, code, rest] of faults) {
+for (const [what, code, rest, more] of faults) {
   peer.on(what, broken(rest));
   testEachSDK(`an upstream that ${what}: ${code ?? 'a whole answer'}`, sluice, async ({ client, Class }) => {
     const { data: stream, response } = await client.chat.completions
-      .create(ask(what, { stream: true })).withResponse();
+      .create(ask(what, { stream: true, ...more })).withResponse();
     const seen = [];
     if (!code) {
       await textOf(stream, seen);
@@ -65,7 +67,7 @@ for (const [what, code, rest] of faults) {
     assert.equal(seen.slice(0, 4).join(''), words.slice(0, 4).join(''));
     const line = await sluice.log(e.requestID);
     assert.ok(line.error, 'the log says why');
-    const helper = client.chat.completions.stream(ask(what));
+    const helper = client.chat.completions.stream(ask(what, more));
     assert.ok((await thrown(helper.finalContent())) instanceof Class.OpenAIError);
   });
 }
