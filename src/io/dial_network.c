@@ -145,7 +145,8 @@ static void attempt_ready(struct stream_user *user)
 {
     struct attempt *a = container_of(user, struct attempt, user);
     struct dial_race *r = a->race;
-    err e = socket_connect_result(a->fd);
+    // A socket that failed is hung up, too; one that isn't need not be asked.
+    err e = a->stream->is_hung_up ? socket_connect_result(a->fd) : OK;
 
     if (e) {
         note_failure(r, e);

@@ -8,7 +8,6 @@
 
 enum {
     ACCEPTS_A_TURN = 64, // so that a flood of connections does not starve the others
-    PAUSE_MS = 1,        // after so many
     REST_MS = 100,       // when out of descriptors
 };
 
@@ -18,6 +17,11 @@ static void listener_ready(struct watch *w, uint32_t events)
 {
     (void)events;
     accept_some(container_of(w, struct listener, watch));
+}
+
+static void listener_again(struct task *t)
+{
+    accept_some(container_of(t, struct listener, again));
 }
 
 static void listener_rested(struct timer *t)
@@ -55,7 +59,7 @@ static void accept_some(struct listener *l)
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         if (!accept_one(l)) return;
     }
-    loop_alarm(l->loop, &l->rest, PAUSE_MS, listener_rested);
+    loop_next_turn(l->loop, &l->again, listener_again);
 }
 
 err listener_open(struct listener *l, struct loop *loop, const struct address *a, bool is_shared)
@@ -76,6 +80,7 @@ void listener_close(struct listener *l)
 {
     if (!listener_is_open(l)) return;
     loop_alarm_stop(l->loop, &l->rest);
+    loop_forget(&l->again);
     loop_unwatch(l->loop, &l->watch);
     close(l->watch.fd);
     l->watch.fd = -1;

@@ -11,6 +11,7 @@ struct listener {
     struct loop *loop;
     struct address address; // with the port the kernel chose, if it was to choose
     struct timer rest;
+    struct task again;
     uint64_t refused_count; // accepts that failed for want of descriptors or memory
     void (*accepted)(struct listener *l, struct stream *s);
 };

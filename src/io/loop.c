@@ -41,6 +41,7 @@ static void init_common(struct loop *l)
     *l = (struct loop){.epoll_fd = -1, .wakeup = {.fd = -1}};
     list_init(&l->finished);
     list_init(&l->tasks);
+    list_init(&l->next_tasks);
     l->scratch = memory_alloc_raw(LOOP_SCRATCH_BYTES);
     l->batch = memory_new(struct loop_batch);
 }
@@ -179,6 +180,7 @@ bool loop_turn(struct loop *l, msec wait_max)
 {
     bool is_active = true;
 
+    list_take_all(&l->tasks, &l->next_tasks);
     if (l->is_virtual) {
         is_active = turn_virtual(l, wait_max);
     } else {
@@ -223,14 +225,20 @@ void loop_post(struct loop *l, struct message *m, message_fn *run)
     if (!head) wake(l); // a queue that wasn't empty has its wake-up under way
 }
 
+static void queue(struct link *tasks, struct task *t, task_fn *run)
+{
+    if (!t->run) list_push_back(tasks, &t->link);
+    t->run = run;
+}
+
 void loop_later(struct loop *l, struct task *t, task_fn *run)
 {
-    if (t->run) {
-        t->run = run;
-        return;
-    }
-    t->run = run;
-    list_push_back(&l->tasks, &t->link);
+    queue(&l->tasks, t, run);
+}
+
+void loop_next_turn(struct loop *l, struct task *t, task_fn *run)
+{
+    queue(&l->next_tasks, t, run);
 }
 
 void loop_forget(struct task *t)

@@ -52,6 +52,7 @@ struct loop {
     msec now;
     struct link finished; // ops
     struct link tasks;
+    struct link next_tasks; // of the next turn
     struct timer_wheel timers;
     char *scratch; // LOOP_SCRATCH_BYTES, for one read at a time; see stream.h
     bool is_virtual;
@@ -87,6 +88,8 @@ void loop_post(struct loop *l, struct message *m, message_fn *run);
 
 // `t->run` runs in this turn, after the current callback. Queueing it twice is once.
 void loop_later(struct loop *l, struct task *t, task_fn *run);
+// The same in the next turn, after the events that have come meanwhile: for work in portions.
+void loop_next_turn(struct loop *l, struct task *t, task_fn *run);
 void loop_forget(struct task *t);
 
 // The time right now, where the turn's time is too coarse: to measure work within a turn.

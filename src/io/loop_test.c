@@ -84,6 +84,39 @@ static void do_chore(struct task *t)
     container_of(t, struct chore, task)->runs++;
 }
 
+struct portions {
+    struct task task;
+    struct loop *loop;
+    int done;
+};
+
+static void do_portion(struct task *t)
+{
+    struct portions *p = container_of(t, struct portions, task);
+
+    p->done++;
+    loop_next_turn(p->loop, t, do_portion);
+}
+
+TEST(loop_next_turn_does_one_portion_a_turn)
+{
+    struct loop l;
+
+    loop_init_virtual(&l, 0);
+    struct portions p = {.loop = &l};
+    loop_next_turn(&l, &p.task, do_portion);
+    CHECK_EQ(p.done, 0);
+    loop_turn(&l, 0);
+    CHECK_EQ(p.done, 1);
+    loop_turn(&l, 1000); // does not wait while there is work
+    CHECK_EQ(p.done, 2);
+    CHECK_EQ(l.now, 0);
+    loop_forget(&p.task);
+    loop_turn(&l, 0);
+    CHECK_EQ(p.done, 2);
+    loop_done(&l);
+}
+
 TEST(loop_later_runs_once_per_request_and_can_be_forgotten)
 {
     struct loop l;
