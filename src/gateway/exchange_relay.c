@@ -69,6 +69,7 @@ static void emit(struct exchange *x, const struct iovec *iov, int count, bool is
         answer.length = head->content_length;
     }
     server_call_respond(x->call, &answer, iov, count, is_last);
+    buf_done(&x->head); // a stream may be long
     if (!is_last) exchange_watch(x);
 }
 
