@@ -62,7 +62,8 @@ class Conn:
 
     def finish(self):
         """Half-closes: sends FIN, goes on reading."""
-        self.writer.write_eof()
+        with contextlib.suppress(OSError):
+            self.writer.write_eof()
 
     def close(self):
         self.writer.close()
