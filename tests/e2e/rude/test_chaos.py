@@ -100,9 +100,13 @@ async def five_thousand_random_encounters_leave_it_whole(t):
                   timeouts={"total": "2s", "first_token": "300ms", "between_tokens": "300ms"})
     await asyncio.gather(*(walk(100) for _ in range(50)))
     t.upstream.serve = talk.serve_answers
+    # Kept connections may still end in an old way, and refused clients take their two seconds.
+    good = 0
     async with asyncio.timeout(20):
-        while (await t.ask(talk.chat())).body != talk.OK_BODY:
-            await asyncio.sleep(0.1)
+        while good < 20:
+            with contextlib.suppress(wire.Cut):
+                good = good + 1 if (await t.ask(talk.chat())).body == talk.OK_BODY else 0
+            await asyncio.sleep(0.05)
     check_eq((await t.ask(talk.chat(stream=True))).body, talk.events())
     await asyncio.sleep(0.3)  # counters lag by 250 ms
     for what in ("answers", "clients_gone", "streams_cut", "upstream_failures",
