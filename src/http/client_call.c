@@ -43,6 +43,11 @@ err client_call_next(struct client_call *call, str *piece)
         err e = OK;
         if (!w->pending.len) {
             if (!w->stream->is_readable) return ERR_AGAIN;
+            if (w->fill_count == WIRE_FILLS_A_VISIT) {
+                client_conn_wake(c);
+                return ERR_AGAIN;
+            }
+            w->fill_count++;
             e = wire_fill(w);
             if (e == ERR_AGAIN) return e;
         }

@@ -283,6 +283,7 @@ static void tick_busy(struct client_conn *c)
 static void tick(struct client_conn *c)
 {
     c->is_visited = true;
+    c->wire.fill_count = 0;
     if (c->step == CLIENT_CONN_IDLE) {
         // Its end, or bytes nobody asked for.
         if (c->wire.stream->is_readable || c->wire.stream->is_hung_up) client_conn_close(c);

@@ -25,6 +25,11 @@ static err fill(struct server_call *call)
     }
     if (c->wire.pending.len) return OK;
     if (!c->wire.stream->is_readable) return ERR_AGAIN;
+    if (c->wire.fill_count == WIRE_FILLS_A_VISIT) {
+        server_conn_wake(c);
+        return ERR_AGAIN;
+    }
+    c->wire.fill_count++;
     err e = wire_fill(&c->wire);
     return e == ERR_EOF ? ERR_CLOSED : e;
 }

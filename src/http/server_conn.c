@@ -324,6 +324,7 @@ static void tick(struct server_conn *c)
     bool goes_on = true;
 
     c->is_visited = true;
+    c->wire.fill_count = 0;
     while (goes_on) {
         switch ((enum server_conn_step)c->step) {
         case SERVER_CONN_IDLE:

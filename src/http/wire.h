@@ -14,6 +14,9 @@ enum {
     WIRE_IN_MAX = 2 * 1024 * 1024,   // unconsumed: a head, or one piece of a body
     WIRE_OUT_MAX = 72 * 1024 * 1024, // unsent: what one write leaves, so one piece of a body
     WIRE_IOV_MAX = 12,
+    // Reads of a body in one visit: between two peers that keep up with each other nothing else
+    // would end it, and everyone else on the loop would wait.
+    WIRE_FILLS_A_VISIT = 16,
 };
 
 struct wire {
@@ -22,6 +25,7 @@ struct wire {
     struct buf out;
     str pending; // what came and is not consumed: in the loop's scratch, or in `in`
     bool is_in_scratch;
+    uint8_t fill_count; // of this visit; its owner counts and clears
 };
 
 void wire_init(struct wire *w, struct stream *s);
