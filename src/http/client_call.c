@@ -44,7 +44,7 @@ err client_call_next(struct client_call *call, str *piece)
         if (!w->pending.len) {
             if (!w->stream->is_readable) return ERR_AGAIN;
             if (w->fill_count == WIRE_FILLS_A_VISIT) {
-                client_conn_wake(c);
+                client_conn_yield(c);
                 return ERR_AGAIN;
             }
             w->fill_count++;

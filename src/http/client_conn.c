@@ -30,6 +30,11 @@ void client_conn_wake(struct client_conn *c)
     loop_later(c->origin->client->loop, &c->tick, on_task);
 }
 
+void client_conn_yield(struct client_conn *c)
+{
+    loop_next_turn(c->origin->client->loop, &c->tick, on_task);
+}
+
 static void free_conn(struct client_conn *c)
 {
     list_remove(&c->link);

@@ -39,3 +39,5 @@ void client_conn_acquire(struct client_call *call, bool must_be_fresh);
 void client_conn_release(struct client_conn *c, bool is_reusable);
 void client_conn_close(struct client_conn *c);
 void client_conn_wake(struct client_conn *c);
+// Goes on with it in the next turn, after the others.
+void client_conn_yield(struct client_conn *c);

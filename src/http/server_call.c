@@ -26,7 +26,7 @@ static err fill(struct server_call *call)
     if (c->wire.pending.len) return OK;
     if (!c->wire.stream->is_readable) return ERR_AGAIN;
     if (c->wire.fill_count == WIRE_FILLS_A_VISIT) {
-        server_conn_wake(c);
+        server_conn_yield(c);
         return ERR_AGAIN;
     }
     c->wire.fill_count++;

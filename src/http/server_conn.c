@@ -38,6 +38,11 @@ void server_conn_wake(struct server_conn *c)
     loop_later(c->server->loop, &c->tick, on_task);
 }
 
+void server_conn_yield(struct server_conn *c)
+{
+    loop_next_turn(c->server->loop, &c->tick, on_task);
+}
+
 // An answer of the server's own, in the handler's shape; the conn closes after it.
 static void answer_by_itself(struct server_conn *c, unsigned status, const char *what)
 {

@@ -41,6 +41,8 @@ void server_conn_open(struct server *s, struct stream *stream);
 void server_conn_close(struct server_conn *c, enum stream_end how, err why);
 // Goes on with the conn in this turn of the loop.
 void server_conn_wake(struct server_conn *c);
+// Goes on with it in the next turn, after the others.
+void server_conn_yield(struct server_conn *c);
 // The handler is done with the call.
 void server_conn_end_call(struct server_conn *c);
 // (Re)arms or stops the timer that bounds what the conn waits for in a call.
