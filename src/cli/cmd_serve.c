@@ -9,7 +9,7 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/resource.h>
 
 enum { OFFLOAD_THREADS = 4, OFFLOAD_QUEUE_MAX = 1024, REPORT_MAX = 256 * 1024 };
 
@@ -95,24 +95,45 @@ static err open_admin(struct serving *s, const struct settings *settings)
     return admin_open(&s->admin, &s->loop, &address, s->fleet.metrics, s->fleet.count);
 }
 
+// The admin port first: it is exclusive, so a second process on this configuration goes no further.
+static int start(struct serving *s, struct settings *settings)
+{
+    const char *what = "";
+    err e = open_admin(s, settings);
+
+    if (e)
+        return command_fail(COMMAND_FAILED, "admin.address %" STR_FMT ": %s",
+                            STR_ARG(settings->admin.address), err_text(e));
+    e = fleet_start(&s->fleet, &what);
+    if (e)
+        return command_fail(COMMAND_FAILED, "%s %" STR_FMT ": %s", what,
+                            STR_ARG(settings->listen.address), err_text(e));
+    return COMMAND_GOOD;
+}
+
+// Each connection takes a descriptor, and each request one more towards its upstream.
+static void raise_descriptors(const struct settings *settings)
+{
+    struct rlimit limit = {0};
+    rlim_t wanted = (rlim_t)settings->limits.connections + settings->limits.streams + 256;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    // As far as the system lets us; what is missing is said.
+    if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
+        fprintf(stderr,
+                "sluice: %lu file descriptors at most; limits.connections and limits.streams "
+                "may take %lu\n",
+                (unsigned long)limit.rlim_cur, (unsigned long)wanted);
+}
+
 // Runs until a signal ends it.
 static int run(struct serving *s, struct settings *settings)
 {
-    const char *what = "";
-    int exit_code = COMMAND_GOOD;
-    err e = fleet_start(&s->fleet, &s->loop, &s->offload, settings, &what);
+    fleet_init(&s->fleet, &s->loop, &s->offload, settings);
+    int exit_code = start(s, settings);
 
-    if (e) {
-        exit_code = command_fail(COMMAND_FAILED, "%s %" STR_FMT ": %s", what,
-                                 STR_ARG(settings->listen.address), err_text(e));
-        fleet_done(&s->fleet);
-        return exit_code;
-    }
-    e = open_admin(s, settings);
-    if (e) {
-        exit_code = command_fail(COMMAND_FAILED, "admin.address %" STR_FMT ": %s",
-                                 STR_ARG(settings->admin.address), err_text(e));
-    } else {
+    if (exit_code == COMMAND_GOOD) {
         struct address address = fleet_address(&s->fleet);
         say("serving", &address);
         say("admin", &s->admin.server.listener.address);
@@ -135,6 +156,7 @@ static int serve(str path, struct settings *settings)
 
     s.path = path;
     s.signals.received = on_signal;
+    raise_descriptors(settings);
     err e = signals_block();
     if (!e) e = loop_init(&s.loop);
     if (!e) e = signals_open(&s.signals, &s.loop);

@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "io/socket.h"
 
+#include <unistd.h>
+
 enum { MEASURE_MS = 250, LAST_WORDS_MS = 1000 };
 
 struct order {
@@ -79,6 +81,17 @@ static err start_worker(struct worker *worker)
     return OK;
 }
 
+// The workers share their port, and so would those of another process, unseen.
+static err probe(const struct address *a)
+{
+    int fd = -1;
+
+    if (!a->port) return OK;
+    TRY(socket_listen(a, false, &fd));
+    close(fd);
+    return OK;
+}
+
 static err start_workers(struct fleet *f, const char **what)
 {
     struct worker_options options = {.cpu = WORKER_NOT_PINNED,
@@ -89,11 +102,10 @@ static err start_workers(struct fleet *f, const char **what)
 
     *what = "listen.address";
     TRY(socket_parse_address(f->settings->listen.address, &address));
+    TRY(probe(&address));
     for (unsigned i = 0; i < f->count; i++) {
         struct fleet_worker *w = &f->workers[i];
-        w->fleet = f;
         w->address = address;
-        f->metrics[i] = &w->gateway.metrics;
         *what = "starting to listen";
         TRY(worker_start(&w->worker, &options));
         address = w->address; // the others share the port that the first was given
@@ -101,8 +113,8 @@ static err start_workers(struct fleet *f, const char **what)
     return OK;
 }
 
-err fleet_start(struct fleet *f, struct loop *control, struct offload *offload,
-                struct settings *settings, const char **what)
+void fleet_init(struct fleet *f, struct loop *control, struct offload *offload,
+                struct settings *settings)
 {
     unsigned count = settings->listen.workers ? settings->listen.workers : worker_cpu_count();
 
@@ -110,7 +122,16 @@ err fleet_start(struct fleet *f, struct loop *control, struct offload *offload,
     f->count = count < FLEET_WORKERS_MAX ? count : FLEET_WORKERS_MAX;
     f->settings = settings_ref(settings);
     f->workers = memory_alloc(sizeof(*f->workers) * f->count);
+    for (unsigned i = 0; i < f->count; i++) {
+        f->workers[i].fleet = f;
+        f->metrics[i] = &f->workers[i].gateway.metrics;
+    }
+}
+
+err fleet_start(struct fleet *f, const char **what)
+{
     err e = start_workers(f, what);
+
     if (e) fleet_stop(f);
     return e;
 }

@@ -40,9 +40,11 @@ struct fleet {
     void (*drained)(struct fleet *f); // every worker has finished
 };
 
+// Before anything else: how many workers there will be, and what they count.
+void fleet_init(struct fleet *f, struct loop *control, struct offload *offload,
+                struct settings *settings);
 // Starts the workers; on failure `*what` says what could not be done.
-err fleet_start(struct fleet *f, struct loop *control, struct offload *offload,
-                struct settings *settings, const char **what);
+err fleet_start(struct fleet *f, const char **what);
 // Where it listens: the port the kernel chose, if it was to choose.
 struct address fleet_address(const struct fleet *f);
 

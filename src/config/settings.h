@@ -32,6 +32,7 @@ struct settings_limits {
     int64_t header_ms;            // for the whole head to arrive
     int64_t idle_ms;              // between requests of a connection
     int64_t body_ms;              // between two pieces of a request's body
+    int64_t receive_ms;           // for the whole of a body that is buffered
     int64_t write_ms;             // while the client takes nothing
     int64_t keepalive_comment_ms; // 0: none
     uint32_t upstream_idle_connections;

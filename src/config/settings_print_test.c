@@ -44,8 +44,8 @@ static void check_round_trip(str text)
 TEST(settings_print_shows_all_but_secrets)
 {
     struct settings *s = parse(STR(
-        "limits: {idle_timeout: 90s}\n"
-        "providers: [{name: a, base_url: \"http://a/\", api_key: \"${OPENAI_API_KEY}\"},\n"
+        "limits: {idle_timeout: 90s}\nproviders: [{name: a, base_url: \"http://a/\", api_key: "
+        "\"${OPENAI_API_KEY}\"},\n"
         "            {name: b, base_url: \"http://b\", tls_verify: false, ca_file: 'q\"\\$${x'}]\n"
         "models: [{name: \"*\", targets: [{provider: b, model: m}, {provider: a}]}]\n"));
     struct buf out;
@@ -55,8 +55,7 @@ TEST(settings_print_shows_all_but_secrets)
     CHECK_STR(buf_view(&out), "listen:\n"
                               "  address: \"127.0.0.1:8080\"\n"
                               "  workers: 0\n"
-                              "admin:\n"
-                              "  address: \"127.0.0.1:8081\"\n"
+                              "admin:\n  address: \"127.0.0.1:8081\"\n"
                               "limits:\n"
                               "  head_bytes: 32KiB\n"
                               "  head_fields: 100\n"
@@ -68,6 +67,7 @@ TEST(settings_print_shows_all_but_secrets)
                               "  header_timeout: 10s\n"
                               "  idle_timeout: 90s\n"
                               "  body_timeout: 30s\n"
+                              "  receive_timeout: 10m\n"
                               "  write_timeout: 30s\n"
                               "  comment_interval: 15s\n"
                               "  upstream_idle_connections: 64\n"

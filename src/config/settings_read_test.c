@@ -55,9 +55,9 @@ static void check_refused(str text, str printed)
 
 TEST(settings_read_accepts_the_edges_of_the_bounds)
 {
-    check_good(STR("listen: {workers: 1024}"));
+    check_good(STR("listen: {workers: 256}"));
     check_good(STR("limits: {head_bytes: 1KiB, head_fields: 8, body_bytes: 1024}"));
-    check_good(STR("limits: {head_bytes: 1MiB, head_fields: 1000, body_bytes: 1GiB}"));
+    check_good(STR("limits: {head_bytes: 1MiB, head_fields: 256, body_bytes: 1GiB}"));
     check_good(STR("limits: {upload_bytes: 1TiB, event_bytes: 64MiB, connections: 1000000}"));
     check_good(STR("limits: {header_timeout: 100ms, idle_timeout: 1s, comment_interval: 1s}"));
     check_good(STR("limits: {header_timeout: 1h, idle_timeout: 24h, comment_interval: 1h}"));
@@ -71,16 +71,16 @@ TEST(settings_read_refuses_numbers_out_of_bounds)
         const char *text;
         const char *printed;
     } cases[] = {
-        {"listen: {workers: 1025}", "f:1:19: workers: \"1025\" is out of bounds (1 to 1024; 0: one "
-                                    "a core)\n"},
+        {"listen: {workers: 257}", "f:1:19: workers: \"257\" is out of bounds (1 to 256; 0: one "
+                                   "a core)\n"},
         {"listen: {workers: 4294967297}",
-         "f:1:19: workers: \"4294967297\" is out of bounds (1 to 1024; 0: one a core)\n"},
+         "f:1:19: workers: \"4294967297\" is out of bounds (1 to 256; 0: one a core)\n"},
         {"limits: {head_bytes: 1023}",
          "f:1:22: head_bytes: \"1023\" is out of bounds (1KiB to 1MiB)\n"},
         {"limits: {head_bytes: 0}", "f:1:22: head_bytes: \"0\" is out of bounds (1KiB to 1MiB)\n"},
         {"limits: {head_bytes: 9000000TiB}",
          "f:1:22: head_bytes: \"9000000TiB\" is out of bounds (1KiB to 1MiB)\n"},
-        {"limits: {head_fields: 7}", "f:1:23: head_fields: \"7\" is out of bounds (8 to 1000)\n"},
+        {"limits: {head_fields: 7}", "f:1:23: head_fields: \"7\" is out of bounds (8 to 256)\n"},
         {"limits: {body_bytes: 2GiB}",
          "f:1:22: body_bytes: \"2GiB\" is out of bounds (1KiB to 1GiB)\n"},
         {"limits: {upload_bytes: 2TiB}",
@@ -148,13 +148,14 @@ TEST(settings_read_refuses_values_of_another_kind)
 
 TEST(settings_read_refuses_unknown_keys_with_a_hint)
 {
-    check_refused(STR("lisen: {address: \":1\"}\nlimits:\n  head_byte: 1KiB\n  zzz: 1\n"),
-                  STR("f:1:1: unknown key \"lisen\" (did you mean \"listen\"?)\n"
-                      "f:3:3: unknown key \"head_byte\" (did you mean \"head_bytes\"?)\n"
-                      "f:4:3: unknown key \"zzz\" (known: head_bytes, head_fields, body_bytes, "
-                      "upload_bytes, event_bytes, connections, streams, header_timeout, "
-                      "idle_timeout, body_timeout, write_timeout, comment_interval, "
-                      "upstream_idle_connections, upstream_idle_timeout)\n"));
+    check_refused(
+        STR("lisen: {address: \":1\"}\nlimits:\n  head_byte: 1KiB\n  zzz: 1\n"),
+        STR("f:1:1: unknown key \"lisen\" (did you mean \"listen\"?)\n"
+            "f:3:3: unknown key \"head_byte\" (did you mean \"head_bytes\"?)\n"
+            "f:4:3: unknown key \"zzz\" (known: head_bytes, head_fields, body_bytes, "
+            "upload_bytes, event_bytes, connections, streams, header_timeout, "
+            "idle_timeout, body_timeout, receive_timeout, write_timeout, comment_interval, "
+            "upstream_idle_connections, upstream_idle_timeout)\n"));
     check_refused(STR("\"a\\e[31m\": 1\n"), STR("f:1:1: unknown key \"a?[31m\" (known: listen, "
                                                 "admin, limits, drains, telemetry, providers, "
                                                 "models)\n"));

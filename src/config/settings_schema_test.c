@@ -28,7 +28,7 @@ TEST(settings_schema_is_json_with_every_section_closed)
         STR("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","),
         STR("\"required\":[\"name\",\"base_url\"]"),
         STR("\"required\":[\"name\",\"targets\"]"),
-        STR("{\"type\":\"integer\",\"minimum\":0,\"maximum\":1024}"),
+        STR("{\"type\":\"integer\",\"minimum\":0,\"maximum\":256}"),
         STR("\"enum\":[\"openai\"]"),
         STR("\"default\":\"127.0.0.1:8080\""),
     };

@@ -27,7 +27,7 @@ static const struct settings_field listen_fields[] = {
      .needs_restart = true,
      .sentence =
          "Where clients connect. Loopback by default: opening it to a network is a decision."},
-    {FIELD(COUNT, settings_listen, workers, "workers"), .fallback = "0", BOUNDS(1, 1024),
+    {FIELD(COUNT, settings_listen, workers, "workers"), .fallback = "0", BOUNDS(1, 256),
      .zero = "one a core", .needs_restart = true, .sentence = "Worker loops."},
 };
 SECTION(listen, settings_listen);
@@ -44,7 +44,7 @@ static const struct settings_field limits_fields[] = {
      .sentence =
          "Head of a request or of a provider's response: first line and header fields. 32 KiB is "
          "what common proxies take."},
-    {FIELD(COUNT, settings_limits, head_fields, "head_fields"), .fallback = "100", BOUNDS(8, 1000),
+    {FIELD(COUNT, settings_limits, head_fields, "head_fields"), .fallback = "100", BOUNDS(8, 256),
      .sentence = "Header fields of one head."},
     {FIELD(SIZE, settings_limits, body_bytes, "body_bytes"), .fallback = "32MiB", BOUNDS(KIB, GIB),
      .sentence =
@@ -68,6 +68,9 @@ static const struct settings_field limits_fields[] = {
                  "load balancers, so that they close first."},
     {FIELD(DURATION, settings_limits, body_ms, "body_timeout"), .fallback = "30s",
      BOUNDS(100, HOUR), .sentence = "Longest gap between two pieces of a request's body."},
+    {FIELD(DURATION, settings_limits, receive_ms, "receive_timeout"), .fallback = "10m",
+     BOUNDS(1000, 24 * 3'600'000),
+     .sentence = "For the whole of a buffered body to arrive, however steadily it drips."},
     {FIELD(DURATION, settings_limits, write_ms, "write_timeout"), .fallback = "30s",
      BOUNDS(100, HOUR),
      .sentence = "How long a client may take nothing while there is something to send."},
@@ -95,6 +98,7 @@ SECTION(drains, settings_drains);
 
 static const struct settings_field access_log_fields[] = {
     {FIELD(TEXT, settings_access_log, path, "path"), .fallback = "stdout", BOUNDS(1, 4095),
+     .needs_restart = true,
      .sentence = "`stdout`, `stderr`, `off` or the path of a file to append to."},
 };
 SECTION(access_log, settings_access_log);

@@ -110,6 +110,12 @@ static void on_timer(struct timer *t)
     struct exchange *x = container_of(t, struct exchange, timer);
     msec now = x->gateway->loop->now;
 
+    if (x->step == EXCHANGE_RECEIVE && now >= x->total_due) {
+        exchange_answer_error(x, &(struct exchange_error){408, STR("request_timeout"),
+                                                          STR("The request's body did not arrive "
+                                                              "in time.")});
+        return;
+    }
     if (now >= x->total_due || now >= progress_due(x)) {
         x->failure = now >= x->total_due ? STR("total_timeout")
                      : is_begun(x)       ? STR("between_tokens_timeout")
@@ -244,6 +250,7 @@ void exchange_send(struct exchange *x)
     x->up.request.connect_ms = x->timeouts->connect_ms;
     x->attempts = 1;
     steps_move(exchange_steps, &x->step, EXCHANGE_AWAIT);
+    loop_alarm_stop(g->loop, &x->timer); // of receiving
     x->total_due = g->loop->now + x->timeouts->total_ms;
     x->sent_at = g->loop->now;
     client_call_start(&x->up);
@@ -266,6 +273,10 @@ static void receive(struct exchange *x)
         e = size ? buf_reserve(&x->body, size, &room) : ERR_EOF;
         if (!e) e = server_call_read(x->call, room, size, &len);
         if (!e) buf_grew(&x->body, len);
+    }
+    if (e == ERR_AGAIN && !x->timer.is_armed) {
+        x->total_due = x->gateway->loop->now + x->view->settings->limits.receive_ms;
+        exchange_watch(x);
     }
     if (e == ERR_AGAIN || e == ERR_CLOSED) return; // `gone` follows the latter
     if (e == ERR_EOF) {

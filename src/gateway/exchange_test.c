@@ -80,6 +80,25 @@ TEST(exchange_refuses_everything_without_a_provider)
                   STR("HTTP/1.1 404 Not Found\r\n"), STR("\"no_provider\""));
 }
 
+TEST(exchange_bounds_how_long_a_body_may_drip)
+{
+    struct stage s;
+
+    stage_init(&s, STR("limits: {body_timeout: 30s, receive_timeout: 1m}\n" STAGE_ROUTES));
+    fake_client_say(&s.client,
+                    STR("POST " CHAT " HTTP/1.1\r\nHost: gw\r\nContent-Length: 100\r\n\r\n{"));
+    for (int i = 0; i < 5; i++) {
+        stage_wait(&s, 11'000);
+        CHECK_EQ(buf_len(&s.client.seen), 0);
+        fake_client_say(&s.client, STR(" "));
+    }
+    stage_wait(&s, 6000);
+    CHECK(str_starts(stage_seen(&s), STR("HTTP/1.1 408 ")));
+    CHECK(has(stage_seen(&s), STR("\"request_timeout\"")));
+    CHECK_EQ(s.upstream.request_count, 0);
+    stage_done(&s);
+}
+
 TEST(exchange_bounds_a_body)
 {
     static char block[4096];

@@ -27,6 +27,7 @@ static str describe(struct server *s, unsigned status, const char *what, struct 
     e.code = status == 503   ? STR("overloaded")
              : status == 408 ? STR("request_timeout")
              : status == 431 ? STR("request_headers_too_large")
+             : status == 501 ? STR("not_supported")
                              : STR("bad_request");
     // The texts are the server's own and short.
     (void)openai_write_error(out, &e);

@@ -1,3 +1,4 @@
+// Crosses threads.
 #include "io/dial_network.h"
 
 #include "io/listener.h"

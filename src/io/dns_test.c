@@ -1,3 +1,4 @@
+// Crosses threads.
 #include "io/dns.h"
 
 #include "base/random.h"

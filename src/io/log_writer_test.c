@@ -1,3 +1,4 @@
+// Crosses threads.
 #include "io/log_writer.h"
 
 #include "io/file.h"

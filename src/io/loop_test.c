@@ -1,3 +1,4 @@
+// Crosses threads.
 #include "io/loop.h"
 
 #include "support/test.h"

@@ -1,3 +1,4 @@
+// Crosses threads.
 #include "io/offload.h"
 
 #include "support/test.h"

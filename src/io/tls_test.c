@@ -1,3 +1,5 @@
+// Crosses threads.
+
 // The tests of tls, tls_stream, tls_client and tls_server: none can be tried without the others.
 #include "io/tls.h"
 

@@ -1,3 +1,4 @@
+// Crosses threads.
 #include "io/worker.h"
 
 #include "support/test.h"
