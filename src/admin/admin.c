@@ -19,8 +19,7 @@ static const struct server_limits limits = {
 
 static void answer(struct server_call *call, unsigned status, str type, const struct buf *body)
 {
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)buf_view(body).ptr,
-                        .iov_len = buf_len(body)};
+    struct iovec iov = stream_piece(buf_view(body));
     struct server_answer a = {.status = status, .has_length = true, .length = iov.iov_len};
 
     a.fields = arena_format(

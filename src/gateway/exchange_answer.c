@@ -106,7 +106,7 @@ static err put_retry(struct exchange *x, unsigned status, struct buf *out)
 
 void exchange_answer_json(struct exchange *x, unsigned status, str body)
 {
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)body.ptr, .iov_len = body.len};
+    struct iovec iov = stream_piece(body);
     struct server_answer answer = {.status = status, .has_length = true, .length = body.len};
 
     buf_clear(&x->head);

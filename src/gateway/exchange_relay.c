@@ -6,11 +6,6 @@
 
 #include <assert.h>
 
-static struct iovec iov_of(str s)
-{
-    return (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
-}
-
 static bool has_type(const struct exchange *x, str type)
 {
     const struct h1_field *f = h1_field_find(&x->up.head, STR("content-type"));
@@ -94,7 +89,7 @@ static void end_with_error(struct exchange *x, str forward, err why)
     buf_init(&text, 4096);
     // Our own messages are short.
     (void)openai_write_stream_error(&text, &x->relay.stream, &error);
-    emit(x, (struct iovec[]){iov_of(forward), iov_of(buf_view(&text))}, 2, true);
+    emit(x, (struct iovec[]){stream_piece(forward), stream_piece(buf_view(&text))}, 2, true);
     buf_done(&text);
     exchange_end(x); // closes the upstream's connection, whose memory `forward` may be
 }
@@ -105,7 +100,7 @@ static void end_events(struct exchange *x, str forward)
 
     // What was held may move when the end is looked at, so it goes out before.
     if (x->relay.ready) {
-        struct iovec iov = iov_of(forward);
+        struct iovec iov = stream_piece(forward);
         emit(x, &iov, 1, false);
         forward = STR("");
     }
@@ -114,7 +109,7 @@ static void end_events(struct exchange *x, str forward)
         end_with_error(x, forward, e);
         return;
     }
-    emit(x, (struct iovec[]){iov_of(forward), iov_of(tail)}, 2, true);
+    emit(x, (struct iovec[]){stream_piece(forward), stream_piece(tail)}, 2, true);
     finish(x);
 }
 
@@ -132,7 +127,7 @@ static bool relay_events(struct exchange *x, str piece, bool is_last)
         return true;
     }
     if (forward.len || !x->call->status) {
-        struct iovec iov = iov_of(forward);
+        struct iovec iov = stream_piece(forward);
         emit(x, &iov, 1, false);
     }
     return false;
@@ -190,7 +185,7 @@ static bool end_gathered(struct exchange *x, str last)
         return true;
     }
     if (x->up.head.status == 200) x->usage = openai_answer_usage(held.len ? held : last);
-    emit(x, (struct iovec[]){iov_of(held), iov_of(held.len ? STR("") : last)}, 2, true);
+    emit(x, (struct iovec[]){stream_piece(held), stream_piece(held.len ? STR("") : last)}, 2, true);
     finish(x);
     return true;
 }
@@ -202,7 +197,7 @@ static bool relay_gathered(struct exchange *x, str piece, bool is_last)
     // Larger than what is kept: from here on it passes in pieces.
     if (is_refused(x)) return refuse_answer(x);
     x->mode = EXCHANGE_PLAIN;
-    emit(x, (struct iovec[]){iov_of(buf_view(&x->answer)), iov_of(piece)}, 2, is_last);
+    emit(x, (struct iovec[]){stream_piece(buf_view(&x->answer)), stream_piece(piece)}, 2, is_last);
     buf_done(&x->answer);
     if (is_last) finish(x);
     return is_last;
@@ -210,7 +205,7 @@ static bool relay_gathered(struct exchange *x, str piece, bool is_last)
 
 static bool relay_plain(struct exchange *x, str piece, bool is_last)
 {
-    struct iovec iov = iov_of(piece);
+    struct iovec iov = stream_piece(piece);
 
     emit(x, &iov, 1, is_last);
     if (is_last) finish(x);
@@ -302,7 +297,7 @@ void exchange_relay_cut(struct exchange *x, err why)
 
 void exchange_relay_comment(struct exchange *x)
 {
-    struct iovec iov = iov_of(STR(": keep-alive\n\n"));
+    struct iovec iov = stream_piece(STR(": keep-alive\n\n"));
 
     emit(x, &iov, 1, false);
 }

@@ -79,8 +79,7 @@ err exchange_request_head(struct exchange *x)
 static void add_piece(struct exchange *x, str s)
 {
     if (!s.len) return;
-    x->pieces[x->piece_count++] =
-        (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
+    x->pieces[x->piece_count++] = stream_piece(s);
 }
 
 // A name as JSON. It comes from the settings, which allow no control bytes.

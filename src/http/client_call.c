@@ -84,8 +84,8 @@ void client_call_send(struct client_call *call, str piece, bool is_last)
     } else {
         after = STR("");
     }
-    iov[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)piece.ptr, .iov_len = piece.len};
-    iov[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)after.ptr, .iov_len = after.len};
+    iov[count++] = stream_piece(piece);
+    iov[count++] = stream_piece(after);
     if (wire_write(&c->wire, iov, count)) {
         // An answer may have come before the origin closed; the next read finds it, or the end.
         call->is_request_done = true;

@@ -87,7 +87,7 @@ static err send_whole(struct client_conn *c)
     size_t len = 0;
 
     assert(r->body_count <= CLIENT_BODY_PIECES_MAX);
-    iov[0] = (struct iovec){.iov_base = (void *)(uintptr_t)r->head.ptr, .iov_len = r->head.len};
+    iov[0] = stream_piece(r->head);
     if (r->body_count) memcpy(iov + 1, r->body, sizeof(*iov) * (size_t)r->body_count);
     count = wire_skip(iov, count, c->sent_bytes);
     while (count && c->wire.stream->is_writable) {
@@ -104,8 +104,7 @@ static err send_whole(struct client_conn *c)
 static void send_request(struct client_conn *c)
 {
     struct client_call *call = c->call;
-    struct iovec head = {.iov_base = (void *)(uintptr_t)call->request.head.ptr,
-                         .iov_len = call->request.head.len};
+    struct iovec head = stream_piece(call->request.head);
     err e = OK;
 
     call->sent_us = c->origin->client->loop->now_us;

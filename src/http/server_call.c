@@ -8,18 +8,13 @@
 
 static str continue_line = STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
 
-static struct iovec piece_of(str s)
-{
-    return (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
-}
-
 // What is needed before the body can be read: the permission some clients wait for, and bytes.
 static err fill(struct server_call *call)
 {
     struct server_conn *c = call->conn;
 
     if (call->owes_continue) {
-        struct iovec line = piece_of(continue_line);
+        struct iovec line = stream_piece(continue_line);
         call->owes_continue = false;
         TRY(wire_write(&c->wire, &line, 1));
     }
@@ -194,11 +189,11 @@ static int frame(struct server_call *call, struct iovec *iov, int count, bool is
         return count;
     }
     if (len == 0) {
-        iov[0] = piece_of(is_last ? STR("0\r\n\r\n") : STR(""));
+        iov[0] = stream_piece(is_last ? STR("0\r\n\r\n") : STR(""));
         return 1;
     }
     iov[0] = (struct iovec){.iov_base = prefix, .iov_len = h1_chunk_prefix(prefix, len)};
-    iov[count + 1] = piece_of(is_last ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
+    iov[count + 1] = stream_piece(is_last ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
     return count + 2;
 }
 
@@ -213,8 +208,8 @@ void server_call_respond(struct server_call *call, const struct server_answer *a
     call->status = answer->status;
     build_head(call, answer, &head);
     iov[0] = (struct iovec){.iov_base = head.bytes, .iov_len = head.len};
-    iov[1] = piece_of(answer->fields);
-    iov[2] = piece_of(STR("\r\n"));
+    iov[1] = stream_piece(answer->fields);
+    iov[2] = stream_piece(STR("\r\n"));
     if (count) memcpy(iov + 4, body, sizeof(*body) * (size_t)count);
     int framed = frame(call, iov + 3, count, is_last, prefix);
     send(call, iov, 3 + framed, is_last);

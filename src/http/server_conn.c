@@ -58,9 +58,8 @@ static void answer_by_itself(struct server_conn *c, unsigned status, const char 
                        "\r\ncontent-length: %zu\r\nconnection: close\r\n\r\n",
                        status, STR_ARG(reason), STR_ARG(type), buf_len(&body));
     assert(len > 0 && (size_t)len < sizeof(head));
-    struct iovec iov[2] = {
-        {.iov_base = head, .iov_len = (size_t)len},
-        {.iov_base = (void *)(uintptr_t)buf_view(&body).ptr, .iov_len = buf_len(&body)}};
+    struct iovec iov[2] = {{.iov_base = head, .iov_len = (size_t)len},
+                           stream_piece(buf_view(&body))};
     // A client that can't be written to any more learns nothing; the next read finds out.
     (void)wire_write(&c->wire, iov, 2);
     buf_done(&body);

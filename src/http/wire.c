@@ -102,7 +102,7 @@ err wire_flush(struct wire *w)
 {
     while (wire_is_congested(w) && w->stream->is_writable) {
         str rest = buf_view(&w->out);
-        struct iovec iov = {.iov_base = (void *)(uintptr_t)rest.ptr, .iov_len = rest.len};
+        struct iovec iov = stream_piece(rest);
         size_t sent = 0;
         err e = stream_write(w->stream, &iov, 1, &sent);
         if (e == ERR_AGAIN) return OK;

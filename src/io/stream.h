@@ -50,6 +50,12 @@ struct stream {
     bool is_hung_up; // the peer has sent its last byte, which may not have been read yet
 };
 
+// Bytes to be written, as an iovec, whose type can't say that they are only read.
+static inline struct iovec stream_piece(str s)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
+}
+
 // Reads what is there, at most `size` bytes. OK with 0 < *len; ERR_AGAIN if nothing is there yet;
 // ERR_EOF at the orderly end of the peer's bytes; anything else is final.
 static inline err stream_read(struct stream *s, void *bytes, size_t size, size_t *len)

@@ -10,7 +10,7 @@ static void respond(struct server_call *call, unsigned status, str body)
                                  .fields = STR("content-type: application/json\r\n"),
                                  .has_length = true,
                                  .length = body.len};
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)body.ptr, .iov_len = body.len};
+    struct iovec piece = stream_piece(body);
 
     server_call_respond(call, &head, &piece, body.len ? 1 : 0, true);
 }

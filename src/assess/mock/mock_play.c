@@ -13,11 +13,6 @@ static str torn_chunk = STR_INIT("400\r\ndata: {\"id\":\"chatcmpl-torn\",\"choi"
 
 static void go(struct mock_play *p);
 
-static struct iovec piece_of(str s)
-{
-    return (struct iovec){.iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len};
-}
-
 static void on_timer(struct timer *t)
 {
     go(container_of(t, struct mock_play, timer));
@@ -56,7 +51,7 @@ static void note_first(struct mock_play *p)
 
 static void send_head(struct mock_play *p, str body, bool is_last)
 {
-    struct iovec piece = piece_of(body);
+    struct iovec piece = stream_piece(body);
 
     note_first(p);
     server_call_respond(p->call, &p->head, &piece, body.len ? 1 : 0, is_last);
@@ -65,7 +60,7 @@ static void send_head(struct mock_play *p, str body, bool is_last)
 // Sends a part of the body, behind the head if that is still to go. The last one ends the play.
 static void send(struct mock_play *p, str bytes, bool is_last)
 {
-    struct iovec piece = piece_of(bytes);
+    struct iovec piece = stream_piece(bytes);
 
     p->body_bytes += bytes.len;
     if (!p->call->status) {
@@ -108,7 +103,7 @@ static enum outcome fail(struct mock_play *p)
     if (!f->before_head && !call->status) send_head(p, STR(""), false);
     if (end == MOCK_END_STALL) return stall(p);
     if (end == MOCK_END_TORN && call->is_chunked) {
-        struct iovec torn = piece_of(torn_chunk);
+        struct iovec torn = stream_piece(torn_chunk);
         server_call_write_raw(call, &torn, 1);
     }
     mock_play_stop(p, MOCK_ENDED_FAULT);
@@ -281,9 +276,9 @@ void mock_play_drained(struct mock_play *p)
 
 static void send_interim(struct mock_play *p)
 {
-    struct iovec line = piece_of(STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    struct iovec line = stream_piece(STR("HTTP/1.1 100 Continue\r\n\r\n"));
     struct iovec hints =
-        piece_of(STR("HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"));
+        stream_piece(STR("HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"));
 
     if (p->rule->fault.has_continue) server_call_write_raw(p->call, &line, 1);
     if (p->rule->fault.has_early_hints) server_call_write_raw(p->call, &hints, 1);
