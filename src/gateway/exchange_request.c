@@ -1,6 +1,7 @@
 // Design: the client's fields go on as they are, in their order, but for those that concern only
 // its own connection, what names this gateway instead of the upstream, and what would keep the
 // answer from being read.
+#include "codec/json.h"
 #include "gateway/exchange_private.h"
 #include "gateway/field_rules.h"
 
@@ -97,6 +98,13 @@ static str quote(struct arena *a, str name)
     return (str){.ptr = text, .len = len};
 }
 
+static bool means(str quoted, str name)
+{
+    return json_string_is(str_sub(quoted, 1, quoted.len - 2), name);
+}
+
+// Every "model" gets the one name: with two that differ the client would be routed by one and
+// might be served by the other.
 void exchange_request_body(struct exchange *x)
 {
     bool is_renamed = !str_eq(x->upstream_model, x->model);
@@ -105,12 +113,12 @@ void exchange_request_body(struct exchange *x)
 
     x->piece_count = 0;
     if (is_renamed || x->request.model_count > 1) {
-        // Names that differ would let the client be routed by one and served by another.
         str quoted = is_renamed ? quote(&x->call->arena, x->upstream_model)
                                 : x->request.models[x->request.model_count - 1];
         for (size_t i = 0; i < x->request.model_count; i++) {
             str old = x->request.models[i];
             size_t from = (size_t)(old.ptr - body.ptr);
+            if (!is_renamed && means(old, x->model)) continue;
             add_piece(x, str_sub(body, at, from - at));
             add_piece(x, quoted);
             at = from + old.len;

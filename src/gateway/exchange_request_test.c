@@ -67,6 +67,8 @@ TEST(exchange_request_has_every_model_renamed_and_nothing_else)
         // Routed by the last, so served by it, whichever of them the upstream takes.
         {STR_INIT("{\"model\":\"other\",\"model\":\"free\\u000a\"}"),
          STR_INIT("{\"model\":\"free\\u000a\",\"model\":\"free\\u000a\"}")},
+        {STR_INIT("{\"model\":\"fr\\u0065e\",\"model\":\"x\",\"model\":\"free\"}"),
+         STR_INIT("{\"model\":\"fr\\u0065e\",\"model\":\"free\",\"model\":\"free\"}")},
         // Not renamed: passed byte for byte.
         {STR_INIT("{\"model\":\"free\\u0021\"}"), STR_INIT("{\"model\":\"free\\u0021\"}")},
     };

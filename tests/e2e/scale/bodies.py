@@ -1,7 +1,7 @@
 """bodies: random JSON texts of requests, written by hand so that every byte is chosen.
 
-Each comes with what must arrive upstream under a new name: the same bytes, with the value of each
-top-level "model" replaced.
+Each comes with what must arrive upstream: the same bytes, with the value of each top-level "model"
+replaced by the new name, or, where there is none, by the last one's if it means another.
 """
 import json
 
@@ -93,10 +93,13 @@ class Writer:
             # Of several the last counts; the others may name anything.
             value = self.spelled(model) if i == count - 1 or rng.random() < 0.5 else self.string()
             members.insert(place + i, (self.spelled("model"), value, True))
+        last = [value for _, value, *is_model in members if is_model][-1]
         for key, value, *is_model in members:
             text = self.member(key, "\0")
             sent.append(text.replace("\0", value))
-            wanted.append(text.replace("\0", f'"{renamed}"' if is_model and renamed else value))
+            if is_model:
+                value = f'"{renamed}"' if renamed else value if json.loads(value) == model else last
+            wanted.append(text.replace("\0", value))
         before, after = self.blank() + "{", "}" + self.blank()
         return tuple((before + ",".join(part) + after).encode("utf-8", "surrogatepass")
                      for part in (sent, wanted))
