@@ -125,6 +125,15 @@ def cpu_ns(pid):
     return total
 
 
+def sleeps(pid):
+    """How often its threads gave up their core to wait."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as f:
+            total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M)[1])
+    return total
+
+
 def cpu_ticks(pid):
     """(user, system) time so far, sampled by the kernel's tick."""
     with open(f"/proc/{pid}/stat") as f:

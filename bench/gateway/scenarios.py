@@ -127,6 +127,7 @@ class Window:
         pids = self.gateway.pids
         user, system = map(sum, zip(*(children.cpu_ticks(p) for p in pids)))
         return {"cpu": sum(children.cpu_ns(p) for p in pids), "user": user, "system": system,
+                "sleeps": sum(children.sleeps(p) for p in pids),
                 "busy": children.core_busy_ns(children.GATEWAY_CORE), "wall": time.monotonic_ns()}
 
     def begin(self, _said=None):
@@ -143,7 +144,7 @@ class Window:
         cpu_us = d["cpu"] / 1e3 / count
         ticks = max(1, d["user"] + d["system"])
         return {"cpu_us": cpu_us, "user_us": cpu_us * d["user"] / ticks,
-                "system_us": cpu_us * d["system"] / ticks,
+                "system_us": cpu_us * d["system"] / ticks, "sleeps": d["sleeps"] / count,
                 "own": 100 * d["cpu"] / d["wall"],
                 "others": max(0.0, 100 * (d["busy"] - d["cpu"]) / d["wall"])}
 
@@ -264,6 +265,7 @@ ALL = [
               Metric("p50_us", "p50 us", has_ratio=False), Metric("p99_us", "p99 us")]),
     Scenario("sse", f"{STREAMS} streams at once, an event every {GAP_MS} ms", _measure_sse,
              [Metric("cpu_us", "CPU us/event", digits=2), *CPU_SPLIT,
+              Metric("sleeps", "sleeps/event", digits=2),
               Metric("stream_kb", "private KB/stream"),
               Metric("first_p50_ms", "first byte p50 ms"),
               Metric("first_p99_ms", "first byte p99 ms"),

@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256 };
+enum { EVENTS_MAX = 128 }; // so many that a wait costs little, so few that nobody waits long
 
 // The events of one wait. A watch that goes away while they are dispatched is struck out.
 struct loop_batch {

@@ -123,6 +123,14 @@ err socket_connect(const struct address *to, int *out_fd)
     return OK;
 }
 
+bool socket_is_connected(int fd)
+{
+    struct sockaddr_storage kernel;
+    socklen_t len = sizeof(kernel);
+
+    return getpeername(fd, (struct sockaddr *)&kernel, &len) == 0;
+}
+
 err socket_connect_result(int fd)
 {
     int number = 0;

@@ -20,6 +20,8 @@ err socket_listen(const struct address *a, bool is_shared, int *out_fd);
 
 // A non-blocking TCP socket with a connect under way (or done).
 err socket_connect(const struct address *to, int *out_fd);
+// Whether that connect has succeeded already, as it does at once within a machine.
+bool socket_is_connected(int fd);
 // Whether that connect succeeded, once the socket is writable.
 err socket_connect_result(int fd);
 
