@@ -50,6 +50,8 @@ void server_close(struct server *s)
     while (!list_is_empty(&s->conns)) {
         struct server_conn *c = container_of(s->conns.next, struct server_conn, link);
         // An answer that has left in full must arrive; a part of one must not look like all.
+        // A failure shows as what is left.
+        if (c->wire.is_deferred) (void)wire_flush(&c->wire);
         bool is_cut = c->step == SERVER_CONN_CALL || wire_is_congested(&c->wire);
         server_conn_close(c, is_cut ? STREAM_ABORT : STREAM_CLOSE, ERR_CANCELED);
     }

@@ -150,14 +150,27 @@ static void build_head(struct server_call *call, const struct server_answer *a,
     }
 }
 
+enum { DEFER_BYTES_MAX = 4096 };
+
+static err write_or_defer(struct server_conn *c, struct iovec *iov, int count, bool is_last)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < count; i++) {
+        len += iov[i].iov_len;
+    }
+    c->call->sent_bytes += len;
+    if (is_last || len > DEFER_BYTES_MAX) return wire_write(&c->wire, iov, count);
+    TRY(wire_defer(&c->wire, iov, count));
+    server_conn_wake(c);
+    return OK;
+}
+
 static void send(struct server_call *call, struct iovec *iov, int count, bool is_last)
 {
     struct server_conn *c = call->conn;
 
-    for (int i = 0; i < count; i++) {
-        call->sent_bytes += iov[i].iov_len;
-    }
-    if (wire_write(&c->wire, iov, count)) {
+    if (write_or_defer(c, iov, count, is_last)) {
         // The client has gone; `gone` is called from the loop, not from inside this call.
         c->wire.stream->is_hung_up = true;
         call->body.is_done = true;

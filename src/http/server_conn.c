@@ -263,7 +263,13 @@ static bool tick_call(struct server_conn *c)
 {
     struct stream *s = c->wire.stream;
 
-    if (wire_is_congested(&c->wire)) {
+    if (c->wire.is_deferred) {
+        if (wire_flush(&c->wire)) {
+            server_conn_close(c, STREAM_ABORT, ERR_CLOSED);
+            return false;
+        }
+        if (wire_is_congested(&c->wire)) server_conn_watch_call(c);
+    } else if (wire_is_congested(&c->wire)) {
         size_t before = buf_len(&c->wire.out);
         if (wire_flush(&c->wire)) {
             server_conn_close(c, STREAM_ABORT, ERR_CLOSED);

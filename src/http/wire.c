@@ -15,6 +15,8 @@ void wire_init(struct wire *w, struct stream *s)
 void wire_close(struct wire *w, enum stream_end how)
 {
     if (!w->stream) return;
+    // What was deferred counts as written, so it leaves before the end; a failure is one more end.
+    if (w->is_deferred) (void)wire_flush(w);
     stream_close(w->stream, how);
     w->stream = NULL;
     buf_done(&w->in);
@@ -82,24 +84,37 @@ int wire_skip(struct iovec *iov, int count, size_t len)
     return count - first;
 }
 
-err wire_write(struct wire *w, struct iovec *iov, int count)
+static err keep(struct wire *w, const struct iovec *iov, int count)
 {
-    count = wire_skip(iov, count, 0);
-    while (count && !wire_is_congested(w) && w->stream->is_writable) {
-        size_t sent = 0;
-        err e = stream_write(w->stream, iov, count, &sent);
-        if (e == ERR_AGAIN) break;
-        if (e) return e;
-        count = wire_skip(iov, count, sent);
-    }
     for (int i = 0; i < count; i++) {
         TRY(buf_append(&w->out, (str){.ptr = iov[i].iov_base, .len = iov[i].iov_len}));
     }
     return OK;
 }
 
+err wire_write(struct wire *w, struct iovec *iov, int count)
+{
+    count = wire_skip(iov, count, 0);
+    while (count && !buf_len(&w->out) && w->stream->is_writable) {
+        size_t sent = 0;
+        err e = stream_write(w->stream, iov, count, &sent);
+        if (e == ERR_AGAIN) break;
+        if (e) return e;
+        count = wire_skip(iov, count, sent);
+    }
+    return keep(w, iov, count);
+}
+
+err wire_defer(struct wire *w, const struct iovec *iov, int count)
+{
+    // Behind what the stream did not take there is nothing to gain.
+    w->is_deferred = w->is_deferred || !buf_len(&w->out);
+    return keep(w, iov, count);
+}
+
 err wire_flush(struct wire *w)
 {
+    w->is_deferred = false;
     while (wire_is_congested(w) && w->stream->is_writable) {
         str rest = buf_view(&w->out);
         struct iovec iov = stream_piece(rest);

@@ -25,6 +25,7 @@ struct wire {
     struct buf out;
     str pending; // what came and is not consumed: in the loop's scratch, or in `in`
     bool is_in_scratch;
+    bool is_deferred;   // what is in `out` waits for the end of the turn, not for the stream
     uint8_t fill_count; // of this visit; its owner counts and clears
 };
 
@@ -46,6 +47,9 @@ void wire_settle(struct wire *w);
 
 // Sends all of `iov` now or later; the entries are used up. An error is final.
 err wire_write(struct wire *w, struct iovec *iov, int count);
+// Keeps all of `iov` for a wire_flush() at the end of the turn, which its owner sees to. Pieces to
+// many peers that leave in one go wake a peer on this machine once, not once a piece.
+err wire_defer(struct wire *w, const struct iovec *iov, int count);
 // Sends what was kept. OK also while some is left; see wire_is_congested().
 err wire_flush(struct wire *w);
 
@@ -54,5 +58,5 @@ int wire_skip(struct iovec *iov, int count, size_t len);
 
 static inline bool wire_is_congested(const struct wire *w)
 {
-    return buf_len(&w->out) > 0;
+    return buf_len(&w->out) > 0 && !w->is_deferred;
 }

@@ -240,3 +240,43 @@ TEST(wire_skip_takes_bytes_off_the_front)
     }
     CHECK_EQ(wire_skip(NULL, 0, 0), 0);
 }
+
+TEST(wire_defer_keeps_order_and_leaves_at_the_flush_or_before_the_end)
+{
+    struct bench b;
+    struct buf heard;
+    struct iovec one = piece(STR("one "));
+    struct iovec two = piece(STR("two "));
+    struct iovec three = piece(STR("three"));
+
+    bench_init(&b, (struct memory_stream_options){.seed = 0});
+    buf_init(&heard, 1000);
+    CHECK_EQ(wire_defer(&b.wire, &one, 1), OK);
+    CHECK(!wire_is_congested(&b.wire));
+    CHECK_EQ(wire_write(&b.wire, &two, 1), OK); // behind it, so not at once
+    far_hears(&b, &heard);
+    CHECK_EQ(buf_len(&heard), 0);
+    CHECK_EQ(wire_flush(&b.wire), OK);
+    far_hears(&b, &heard);
+    CHECK_STR(buf_view(&heard), "one two ");
+    CHECK_EQ(wire_defer(&b.wire, &three, 1), OK);
+    wire_close(&b.wire, STREAM_CLOSE);
+    far_hears(&b, &heard);
+    CHECK_STR(buf_view(&heard), "one two three");
+    buf_done(&heard);
+    bench_done(&b);
+}
+
+TEST(wire_defer_behind_congestion_stays_congestion)
+{
+    struct bench b;
+    struct iovec large = piece(STR("0123456789"));
+    struct iovec more = piece(STR("x"));
+
+    bench_init(&b, (struct memory_stream_options){.capacity = 4});
+    CHECK_EQ(wire_write(&b.wire, &large, 1), OK);
+    CHECK(wire_is_congested(&b.wire));
+    CHECK_EQ(wire_defer(&b.wire, &more, 1), OK);
+    CHECK(wire_is_congested(&b.wire));
+    bench_done(&b);
+}
