@@ -30,14 +30,6 @@ void *memory_alloc_raw(size_t size)
     return ptr;
 }
 
-void *memory_resize(void *old, size_t size)
-{
-    void *ptr = realloc(old, size ? size : 1);
-
-    if (!ptr) abort();
-    return ptr;
-}
-
 void memory_free(void *ptr)
 {
     free(ptr);

@@ -12,9 +12,6 @@
 // The same without zeroing, for what is filled at once.
 [[gnu::malloc, gnu::returns_nonnull]] void *memory_alloc_raw(size_t size);
 
-// Resizes; the bytes up to the smaller size stay, any new ones are unset. `old` may be NULL.
-[[gnu::returns_nonnull]] void *memory_resize(void *old, size_t size);
-
 // Takes NULL.
 void memory_free(void *ptr);
 

@@ -98,17 +98,6 @@ str str_cut(str *rest, char sep)
     return head;
 }
 
-bool str_eq_secret(str a, str b)
-{
-    unsigned char difference = 0;
-
-    if (a.len != b.len) return false;
-    for (size_t i = 0; i < a.len; i++) {
-        difference |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
-    }
-    return difference == 0;
-}
-
 bool str_to_u64(str s, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;

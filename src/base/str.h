@@ -58,9 +58,6 @@ size_t str_find(str s, str needle);
 // Without a `sep`, returns the whole and leaves `*rest` empty.
 str str_cut(str *rest, char sep);
 
-// Compares without telling by its duration where two secrets differ. The length is no secret.
-bool str_eq_secret(str a, str b);
-
 // Reads all of `s` as an unsigned decimal number. False if it is empty, holds another character
 // or exceeds `max`; `*out` is then untouched.
 bool str_to_u64(str s, uint64_t max, uint64_t *out);

@@ -60,13 +60,6 @@ TEST(str_trim_and_case)
     CHECK(!str_eq_nocase(STR("@"), STR("`")));
 }
 
-TEST(str_eq_secret_agrees_with_eq)
-{
-    CHECK(str_eq_secret(STR("sk-1"), STR("sk-1")));
-    CHECK(!str_eq_secret(STR("sk-1"), STR("sk-2")));
-    CHECK(!str_eq_secret(STR("sk-1"), STR("sk-12")));
-}
-
 TEST(str_sub_clips)
 {
     CHECK_STR(str_sub(STR("hello"), 1, 3), "ell");

@@ -1,5 +1,9 @@
 // What an operator sees: the access log, the metrics, the health pages, the memory.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { run } from './support/children.mjs';
 import { binary, secret } from './support/sluice.mjs';
@@ -8,6 +12,21 @@ import { ask, clientKey, endTogether, startTogether, test, testEachSDK, textOf }
 const together = await startTogether({ models: [{ name: '*', targets: [{ provider: 'peer' }] }, { name: 'mapped', targets: [{ provider: 'peer', model: 'any' }] }] });
 const { peer, sluice } = together;
 peer.on('GET /v1/files', (play) => play.reply({ object: 'list', data: [], has_more: false }));
+
+test('check --print shows what takes effect, and no secret', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-check-'));
+  try {
+    const file = join(folder, 'sluice.yaml');
+    writeFileSync(file, 'providers: [{name: p, base_url: "http://127.0.0.1:1/v1", api_key: "${E2E_KEY}"}]\n');
+    const printed = execFileSync(binary, ['check', '--print', '-c', file],
+      { encoding: 'utf8', env: { ...process.env, E2E_KEY: secret } });
+    assert.match(printed, /^ {4}api_key: "\*\*\*"$/m);
+    assert.match(printed, /^ {2}address: "127\.0\.0\.1:8080"$/m);
+    assert.ok(!printed.includes(secret));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test('memory of an idle process', (t) => {
   t.diagnostic(`measured: ${(sluice.memory() / 1024).toFixed(1)} MiB resident, idle (${binary.includes('/dev/') ? 'with sanitizers' : binary})`);
