@@ -59,12 +59,27 @@ struct settings_url {
     str path_prefix; // begins with a slash and does not end with one; or empty
 };
 
+// One of several keys of a provider.
+struct settings_key {
+    str name;
+    str key; // secret
+};
+
+struct settings_rate {
+    uint32_t per_minute; // 0: no limit
+    uint32_t burst;
+};
+
 struct settings_provider {
     str name;
     str dialect; // "openai"
     str base_url;
     struct settings_url url;
-    str api_key; // secret; empty: none is sent
+    str api_key; // secret; empty: none is sent, unless `api_keys` has some
+    struct settings_key *api_keys;
+    size_t api_key_count;
+    struct settings_rate rate; // of each key
+    str usage;                 // "as_asked" or "always"
     bool tls_verify;
     str ca_file; // empty: the system's certificates
 };
@@ -76,17 +91,60 @@ struct settings_timeouts {
     int64_t between_tokens_ms;
 };
 
+// Who may answer, and what it can do.
 struct settings_target {
     uint32_t provider; // index into settings.providers
     str model;         // empty: the name the client asked for
-    uint32_t weight;
+    uint32_t weight;   // a fallback has none
+    uint32_t context;  // tokens; 0: not known
+    bool tools;
+    bool images;
+    str prefill; // "none", "plain", "prefix" or "vllm"
+};
+
+struct settings_retry {
+    uint32_t attempts;  // of one target, the first included
+    uint32_t budget_bp; // of the requests of the last seconds, in basis points
+    uint32_t floor;     // so many in 10 s whatever the share
+    int64_t wait_ms;    // the longest wait for a target before another one is asked
+};
+
+struct settings_span {
+    int64_t from_ms;
+    int64_t to_ms;
+};
+
+struct settings_breaker {
+    int64_t window_ms;
+    uint32_t samples;
+    int64_t look_ms;
+    int64_t latency_floor_ms; // of the first token
+    int64_t gap_floor_ms;     // between tokens
+    uint32_t latency_factor;  // in thousandths
+    uint32_t error_base_bp;
+    uint32_t error_band_bp;
+    uint32_t trip_after; // looks; 0: never
+    struct settings_span open;
+    int64_t ramp_ms;
+};
+
+struct settings_concurrency {
+    uint32_t min;
+    uint32_t max; // 0: no limit
 };
 
 struct settings_model {
     str name; // "*": any name
     struct settings_target *targets;
-    size_t target_count; // at least 1
+    size_t target_count;              // at least 1
+    struct settings_target *fallback; // asked in this order when no target can answer
+    size_t fallback_count;
+    str balance; // "weighted" or "least_load"
     struct settings_timeouts timeouts;
+    struct settings_retry retry;
+    struct settings_breaker breaker;
+    struct settings_concurrency concurrency;
+    str recovery; // "continue" or "error"
 };
 
 struct settings {

@@ -1,6 +1,7 @@
 #include "config/settings_print.h"
 
 #include "config/settings_table.h"
+#include "config/value.h"
 
 #include <string.h>
 
@@ -34,7 +35,7 @@ static uint64_t load_number(const struct settings_field *f, const char *base)
     uint32_t count;
     uint64_t number;
 
-    if (f->type == SETTINGS_COUNT || f->type == SETTINGS_PROVIDER) {
+    if (f->type != SETTINGS_SIZE && f->type != SETTINGS_DURATION) {
         memcpy(&count, base + f->offset, sizeof(count));
         return count;
     }
@@ -63,6 +64,7 @@ static bool is_absent(const struct settings_field *f, const char *base)
 static err print_value(const struct settings *s, const struct settings_field *f, const char *base,
                        struct buf *out)
 {
+    struct settings_span span;
     bool is_on;
 
     TRY(buf_append_char(out, ' '));
@@ -70,7 +72,17 @@ static err print_value(const struct settings *s, const struct settings_field *f,
     case SETTINGS_COUNT:
     case SETTINGS_SIZE:
     case SETTINGS_DURATION:
+    case SETTINGS_SHARE:
+    case SETTINGS_FACTOR:
         TRY(settings_table_print_number(out, f->type, load_number(f, base)));
+        break;
+    case SETTINGS_SPAN:
+        memcpy(&span, base + f->offset, sizeof(span));
+        TRY(buf_append_char(out, '['));
+        TRY(value_print_duration(out, (uint64_t)span.from_ms));
+        TRY(buf_append(out, STR(", ")));
+        TRY(value_print_duration(out, (uint64_t)span.to_ms));
+        TRY(buf_append_char(out, ']'));
         break;
     case SETTINGS_SWITCH:
         memcpy(&is_on, base + f->offset, sizeof(is_on));

@@ -82,10 +82,20 @@ TEST(settings_print_shows_all_but_secrets)
                               "    dialect: \"openai\"\n"
                               "    base_url: \"http://a/\"\n"
                               "    api_key: \"***\"\n"
+                              "    api_keys: []\n"
+                              "    rate:\n"
+                              "      per_minute: 0\n"
+                              "      burst: 10\n"
+                              "    usage: \"as_asked\"\n"
                               "    tls_verify: true\n"
                               "  - name: \"b\"\n"
                               "    dialect: \"openai\"\n"
                               "    base_url: \"http://b\"\n"
+                              "    api_keys: []\n"
+                              "    rate:\n"
+                              "      per_minute: 0\n"
+                              "      burst: 10\n"
+                              "    usage: \"as_asked\"\n"
                               "    tls_verify: false\n"
                               "    ca_file: \"q\\\"\\\\$${x\"\n"
                               "models:\n"
@@ -94,13 +104,44 @@ TEST(settings_print_shows_all_but_secrets)
                               "      - provider: \"b\"\n"
                               "        model: \"m\"\n"
                               "        weight: 1\n"
+                              "        context: 0\n"
+                              "        tools: true\n"
+                              "        images: true\n"
+                              "        prefill: \"none\"\n"
                               "      - provider: \"a\"\n"
                               "        weight: 1\n"
+                              "        context: 0\n"
+                              "        tools: true\n"
+                              "        images: true\n"
+                              "        prefill: \"none\"\n"
+                              "    fallback: []\n"
+                              "    balance: \"weighted\"\n"
                               "    timeouts:\n"
                               "      total: 10m\n"
                               "      connect: 2s\n"
                               "      first_token: 1m\n"
-                              "      between_tokens: 30s\n");
+                              "      between_tokens: 30s\n"
+                              "    retry:\n"
+                              "      attempts: 3\n"
+                              "      budget: 20%\n"
+                              "      floor: 5\n"
+                              "      wait: 5s\n"
+                              "    breaker:\n"
+                              "      window: 30s\n"
+                              "      samples: 1000\n"
+                              "      look: 10s\n"
+                              "      latency_floor: 800ms\n"
+                              "      gap_floor: 200ms\n"
+                              "      latency_factor: 1.3\n"
+                              "      error_base: 3%\n"
+                              "      error_band: 1.5%\n"
+                              "      trip_after: 3\n"
+                              "      open: [30s, 2m]\n"
+                              "      ramp: 10s\n"
+                              "    concurrency:\n"
+                              "      min: 16\n"
+                              "      max: 8192\n"
+                              "    recovery: \"continue\"\n");
     settings_unref(s);
     buf_done(&out);
 }
@@ -120,7 +161,7 @@ TEST(settings_print_round_trips_the_example)
     golden_read("docs/examples/sluice.yaml", &text);
     check_round_trip(buf_view(&text));
     struct settings *s = parse(buf_view(&text));
-    CHECK_EQ(s->provider_count, 2);
+    CHECK_EQ(s->provider_count, 3);
     CHECK_STR(s->providers[1].url.host, "models.internal");
     CHECK_EQ(s->providers[1].url.port, 8443);
     CHECK_EQ(settings_find_model(s, STR("smart"))->targets[0].weight, 9);

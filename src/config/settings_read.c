@@ -124,6 +124,19 @@ static void read_section(struct settings_reader *r, const struct settings_sectio
     }
 }
 
+static void check_keys_of_providers(struct settings_reader *r)
+{
+    const struct settings *s = r->settings;
+    const struct yaml_node *list = yaml_get(r->root, STR("providers"));
+    const struct yaml_node *n = list ? list->first : NULL;
+
+    for (size_t i = 0; i < s->provider_count; i++, n = n->next) {
+        if (s->providers[i].api_key.len && s->providers[i].api_key_count)
+            diag_add(r->diag, yaml_get(n, STR("api_keys"))->place, STR("put it into api_keys, too"),
+                     "api_keys: the provider has an api_key already");
+    }
+}
+
 // What no single key can tell.
 static void check_whole(struct settings_reader *r)
 {
@@ -136,6 +149,7 @@ static void check_whole(struct settings_reader *r)
         diag_add(r->diag, admin ? admin->place : r->root->place, STR("give each its own port"),
                  "listen and admin have the same address");
     }
+    check_keys_of_providers(r);
     for (size_t i = 0; i < s->model_count; i++, n = n->next) {
         uint64_t sum = 0;
         for (size_t k = 0; k < s->models[i].target_count; k++) {

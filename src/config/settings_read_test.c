@@ -227,6 +227,36 @@ TEST(settings_read_refuses_bad_models)
     }
 }
 
+#define MODEL_A                                                                                    \
+    "providers: [{name: a, base_url: \"http://a\"}]\n"                                             \
+    "models: [{name: m, targets: [{provider: a}], "
+
+TEST(settings_read_refuses_bad_rules_for_failures)
+{
+    check_refused(STR(MODEL_A "retry: {budget: 20}}]\n"),
+                  STR("f:2:62: budget: \"20\" is no share (write a number and a percent sign: 20%, "
+                      "1.5%)\n"));
+    check_refused(STR(MODEL_A "retry: {budget: 101%}}]\n"),
+                  STR("f:2:62: budget: \"101%\" is out of bounds (0% to 100%)\n"));
+    check_refused(STR(MODEL_A "breaker: {latency_factor: 0.5}}]\n"),
+                  STR("f:2:72: latency_factor: \"0.5\" is out of bounds (1 to 100)\n"));
+    check_refused(
+        STR(MODEL_A "breaker: {latency_factor: x}}]\n"),
+        STR("f:2:72: latency_factor: \"x\" is no factor (write a number with at most three "
+            "decimals: 1.3)\n"));
+    check_refused(
+        STR(MODEL_A "breaker: {open: [2m, 1m]}}]\n"),
+        STR("f:2:62: open: \"[2m, 1m]\" is out of bounds, or begins behind its end (100ms "
+            "to 24h)\n"));
+    check_refused(STR(MODEL_A "breaker: {open: [2m, 1m, 3m]}}]\n"),
+                  STR("f:2:62: open: \"[]\" is no span (write two durations: [30s, 120s])\n"));
+    check_refused(
+        STR("providers: [{name: a, base_url: \"http://a\", api_key: k,\n"
+            "  api_keys: [{name: n, key: l}]}]\n"),
+        STR("f:2:13: api_keys: the provider has an api_key already (put it into api_keys, "
+            "too)\n"));
+}
+
 TEST(settings_read_needs_providers_where_there_are_models)
 {
     check_refused(STR("models: [{name: a, targets: [{provider: openai}]}]"),

@@ -15,6 +15,8 @@ static const char introduction[] =
     "- **Durations** are whole numbers with `ms`, `s`, `m` or `h` behind: `250ms`, `5s`, `2m`.\n"
     "- **Sizes** are whole numbers of bytes, or with `KB MB GB TB` (powers of 1000) or\n"
     "  `KiB MiB GiB TiB` (powers of 1024) behind: `64KiB`.\n"
+    "- **Shares** have a percent sign and at most two decimals, **factors** at most three:\n"
+    "  `1.5%`, `1.3`.\n"
     "- **Addresses** are `host:port`, `[::1]:port` or `:port` (every interface); port 0 lets the\n"
     "  system choose.\n"
     "- `${NAME}` in a value is replaced from the environment, and it is an error if `NAME` is not\n"
@@ -35,6 +37,9 @@ static const char *type_name(enum settings_type type)
     case SETTINGS_COUNT: return "number";
     case SETTINGS_SIZE: return "size";
     case SETTINGS_DURATION: return "duration";
+    case SETTINGS_SHARE: return "share";
+    case SETTINGS_FACTOR: return "factor";
+    case SETTINGS_SPAN: return "two durations";
     case SETTINGS_SWITCH: return "true or false";
     case SETTINGS_PROVIDER: return "name of a provider";
     case SETTINGS_SECTION: return "mapping";
@@ -48,7 +53,10 @@ static err write_bounds(const struct settings_field *f, struct buf *out)
     switch (f->type) {
     case SETTINGS_COUNT:
     case SETTINGS_SIZE:
-    case SETTINGS_DURATION: return settings_table_print_bounds(out, f);
+    case SETTINGS_DURATION:
+    case SETTINGS_SHARE:
+    case SETTINGS_FACTOR:
+    case SETTINGS_SPAN: return settings_table_print_bounds(out, f);
     case SETTINGS_NAME: return buf_append(out, STR("letters, digits and `. _ -`"));
     case SETTINGS_LIST:
         TRY(settings_table_print_bounds(out, f));

@@ -155,6 +155,8 @@ static void read_switch(struct settings_reader *r, const struct value *v)
 
 static err parse_number(const struct value *v, uint64_t *out)
 {
+    if (v->field->type == SETTINGS_SHARE) return value_share(v->text, out);
+    if (v->field->type == SETTINGS_FACTOR) return value_decimal(v->text, 3, out);
     if (v->field->type == SETTINGS_SIZE) return value_size(v->text, out);
     if (v->field->type == SETTINGS_DURATION) return value_duration(v->text, out);
     return str_to_u64(v->text, UINT64_MAX, out) ? OK : ERR_SYNTAX;
@@ -174,25 +176,63 @@ static void store_number(const struct value *v, uint64_t number)
         memcpy(at, &count, sizeof(count));
 }
 
+// How a number is written, for those who wrote it otherwise.
+struct notation {
+    enum settings_type type;
+    str hint;
+    const char *not_one;
+};
+
+static const struct notation *notation_of(enum settings_type type)
+{
+    static const struct notation notations[] = {
+        {SETTINGS_COUNT, STR_INIT("write a whole number"), "is no whole number"},
+        {SETTINGS_SIZE, STR_INIT("write a whole number and its unit: 64KiB, 10MB"), "is no size"},
+        {SETTINGS_DURATION, STR_INIT("write a whole number and its unit: 250ms, 5s, 2m, 1h"),
+         "is no duration"},
+        {SETTINGS_SHARE, STR_INIT("write a number and a percent sign: 20%, 1.5%"), "is no share"},
+        {SETTINGS_FACTOR, STR_INIT("write a number with at most three decimals: 1.3"),
+         "is no factor"},
+    };
+    size_t i = 0;
+
+    while (notations[i].type != type) {
+        i++;
+    }
+    return &notations[i];
+}
+
 static void read_number(struct settings_reader *r, const struct value *v)
 {
     const struct settings_field *f = v->field;
-    const char *hint = "write a whole number";
+    const struct notation *n = notation_of(f->type);
     uint64_t number = 0;
     err e = parse_number(v, &number);
 
-    if (f->type == SETTINGS_SIZE) hint = "write a whole number and its unit: 64KiB, 10MB";
-    if (f->type == SETTINGS_DURATION) hint = "write a whole number and its unit: 250ms, 5s, 2m, 1h";
     bool is_inside = (number >= f->min && number <= f->max) || (!number && f->zero);
     if (e == ERR_SYNTAX)
-        refuse(r, v, str_from_c(hint),
-               f->type == SETTINGS_SIZE       ? "is no size"
-               : f->type == SETTINGS_DURATION ? "is no duration"
-                                              : "is no whole number");
+        refuse(r, v, n->hint, n->not_one);
     else if (e || !is_inside)
         refuse(r, v, bounds_hint(r, f), "is out of bounds");
     else
         store_number(v, number);
+}
+
+static void read_span(struct settings_reader *r, const struct value *v)
+{
+    const struct settings_field *f = v->field;
+    uint64_t from = 0;
+    uint64_t to = 0;
+    err e = value_span(v->text, &from, &to);
+
+    if (e == ERR_SYNTAX) {
+        refuse(r, v, STR("write two durations: [30s, 120s]"), "is no span");
+    } else if (e || from < f->min || to > f->max) {
+        refuse(r, v, bounds_hint(r, f), "is out of bounds, or begins behind its end");
+    } else {
+        struct settings_span span = {.from_ms = (int64_t)from, .to_ms = (int64_t)to};
+        memcpy(v->base + f->offset, &span, sizeof(span));
+    }
 }
 
 // The nearest provider name, of those that stand in the file: never what a variable put there.
@@ -225,18 +265,30 @@ static void read_provider(struct settings_reader *r, const struct value *v)
                "is no provider");
 }
 
+// The text of a span, which YAML reads as a list.
+static str join_span(struct settings_reader *r, const struct yaml_node *n)
+{
+    const struct yaml_node *a = n->first;
+    const struct yaml_node *b = a ? a->next : NULL;
+
+    if (!b || b->next || a->kind != YAML_SCALAR || b->kind != YAML_SCALAR) return STR("[]");
+    return arena_format(&r->diag->arena, "[%" STR_FMT ", %" STR_FMT "]", STR_ARG(a->text),
+                        STR_ARG(b->text));
+}
+
 // Finds the value's text. False after a finding.
 static bool find_text(struct settings_reader *r, struct value *v, const struct yaml_node *n)
 {
+    bool is_span = v->field->type == SETTINGS_SPAN && n->kind == YAML_SEQUENCE;
     str missing = STR("");
 
-    if (n->kind != YAML_SCALAR || yaml_is_null(n)) {
+    if (!is_span && (n->kind != YAML_SCALAR || yaml_is_null(n))) {
         diag_add(r->diag, n->place, STR(""), "%" STR_FMT " %s", STR_ARG(v->field->key),
                  n->kind == YAML_SCALAR ? "has no value" : "takes one value");
         return false;
     }
-    v->raw = n->text;
-    switch (expand(n->text, r->environment, &r->settings->arena, &v->text, &missing)) {
+    v->raw = is_span ? join_span(r, n) : n->text;
+    switch (expand(v->raw, r->environment, &r->settings->arena, &v->text, &missing)) {
     case OK: return true;
     case ERR_ABSENT:
         diag_add(r->diag, n->place, STR("set it, or write ${NAME:-default}"),
@@ -272,9 +324,12 @@ void settings_scalar_read(struct settings_reader *r, const struct settings_field
     case SETTINGS_URL: read_url(r, &v); break;
     case SETTINGS_SWITCH: read_switch(r, &v); break;
     case SETTINGS_PROVIDER: read_provider(r, &v); break;
+    case SETTINGS_SPAN: read_span(r, &v); break;
     case SETTINGS_COUNT:
     case SETTINGS_SIZE:
-    case SETTINGS_DURATION: read_number(r, &v); break;
+    case SETTINGS_DURATION:
+    case SETTINGS_SHARE:
+    case SETTINGS_FACTOR: read_number(r, &v); break;
     default: read_text(r, &v); break;
     }
 }

@@ -66,6 +66,21 @@ static void write_forms(struct json_writer *w, const struct settings_field *f)
         write_u64_member(w, STR("const"), 0);
         json_write_object_end(w);
         break;
+    case SETTINGS_SHARE: write_pattern(w, STR("^[0-9]+(\\.[0-9]{1,2})?%$")); break;
+    case SETTINGS_FACTOR:
+        write_pattern(w, STR("^[0-9]+(\\.[0-9]{1,3})?$"));
+        json_write_object(w);
+        write_text_member(w, STR("type"), STR("number"));
+        json_write_object_end(w);
+        break;
+    case SETTINGS_SPAN:
+        write_pattern(w, STR("^\\[.*,.*\\]$"));
+        json_write_object(w);
+        write_text_member(w, STR("type"), STR("array"));
+        write_u64_member(w, STR("minItems"), 2);
+        write_u64_member(w, STR("maxItems"), 2);
+        json_write_object_end(w);
+        break;
     case SETTINGS_SWITCH:
         json_write_object(w);
         write_text_member(w, STR("type"), STR("boolean"));
@@ -102,11 +117,8 @@ static void write_scalar(struct json_writer *w, const struct settings_field *f)
 
 static err describe(const struct settings_field *f, struct buf *out)
 {
-    bool is_number =
-        f->type == SETTINGS_COUNT || f->type == SETTINGS_SIZE || f->type == SETTINGS_DURATION;
-
     TRY(buf_append(out, str_from_c(f->sentence)));
-    if (!is_number) return OK;
+    if (!settings_table_is_number(f->type) && f->type != SETTINGS_SPAN) return OK;
     TRY(buf_append(out, STR(" (")));
     TRY(settings_table_print_bounds(out, f));
     return buf_append_char(out, ')');

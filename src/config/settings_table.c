@@ -110,6 +110,27 @@ static const struct settings_field telemetry_fields[] = {
 SECTION(telemetry, settings_telemetry);
 
 static const str dialects[] = {STR_INIT("openai"), STR_INIT("")};
+static const str usages[] = {STR_INIT("as_asked"), STR_INIT("always"), STR_INIT("")};
+static const str prefills[] = {STR_INIT("none"), STR_INIT("plain"), STR_INIT("prefix"),
+                               STR_INIT("vllm"), STR_INIT("")};
+static const str balances[] = {STR_INIT("weighted"), STR_INIT("least_load"), STR_INIT("")};
+static const str recoveries[] = {STR_INIT("continue"), STR_INIT("error"), STR_INIT("")};
+
+static const struct settings_field key_fields[] = {
+    {FIELD(NAME, settings_key, name, "name"), BOUNDS(1, 64), .is_required = true, .is_unique = true,
+     .sentence = "What logs and metrics call it."},
+    {FIELD(SECRET, settings_key, key, "key"), BOUNDS(1, 8192), .is_required = true,
+     .sentence = "The key itself, from the environment."},
+};
+SECTION(key, settings_key);
+
+static const struct settings_field rate_fields[] = {
+    {FIELD(COUNT, settings_rate, per_minute, "per_minute"), .fallback = "0", BOUNDS(1, 100'000'000),
+     .zero = "no limit", .sentence = "Requests a minute, of all workers together."},
+    {FIELD(COUNT, settings_rate, burst, "burst"), .fallback = "10", BOUNDS(1, 1'000'000),
+     .sentence = "Requests at once after a rest."},
+};
+SECTION(rate, settings_rate);
 
 static const struct settings_field provider_fields[] = {
     {FIELD(NAME, settings_provider, name, "name"), BOUNDS(1, 64), .is_required = true,
@@ -122,6 +143,18 @@ static const struct settings_field provider_fields[] = {
     {FIELD(SECRET, settings_provider, api_key, "api_key"), BOUNDS(1, 8192),
      .sentence = "The key sent to it; none if absent. Take it from the environment: "
                  "`\"${OPENAI_API_KEY}\"`."},
+    {FIELD(LIST, settings_provider, api_keys, "api_keys"),
+     .second = offsetof(struct settings_provider, api_key_count), .section = &key, BOUNDS(0, 64),
+     .sentence = "Several keys instead of one, used in turn: each has a health and waits of its "
+                 "own."},
+    {FIELD(SECTION, settings_provider, rate, "rate"), .section = &rate,
+     .sentence = "What the provider grants each key, where it is known: requests past it wait or "
+                 "go elsewhere, instead of being refused there."},
+    {FIELD(CHOICE, settings_provider, usage, "usage"), .fallback = "as_asked", .choices = usages,
+     .sentence =
+         "Whether streams are asked to report their tokens though the client did not ask: "
+         "`always` adds `stream_options` to such requests and keeps the report from the "
+         "client; `as_asked` leaves them alone, and the log marks its counts as estimates."},
     {FIELD(SWITCH, settings_provider, tls_verify, "tls_verify"), .fallback = "true",
      .sentence = "Whether its certificate must be valid. Turn it off for tests only."},
     {FIELD(TEXT, settings_provider, ca_file, "ca_file"), BOUNDS(1, 4095),
@@ -130,6 +163,24 @@ static const struct settings_field provider_fields[] = {
 };
 SECTION(provider, settings_provider);
 
+// What a target can do: the same of a fallback.
+#define CAPABILITIES                                                                               \
+    {FIELD(COUNT, settings_target, context, "context"), .fallback = "0", BOUNDS(256, 100'000'000), \
+     .zero = "not known", .sentence = "Tokens that fit; it is not asked what would not."},         \
+        {FIELD(SWITCH, settings_target, tools, "tools"), .fallback = "true",                       \
+         .sentence = "Whether it can call tools; without, it is not asked to."},                   \
+        {FIELD(SWITCH, settings_target, images, "images"), .fallback = "true",                     \
+         .sentence = "Whether it can see images; without, it is not shown any."},                  \
+    {                                                                                              \
+        FIELD(CHOICE, settings_target, prefill, "prefill"),                                        \
+            .fallback = "none", .choices = prefills,                                               \
+            .sentence =                                                                            \
+                "How it is asked to go on with an answer that was cut: by a last message of "      \
+                "the assistant as it is (`plain`), with `prefix: true` (`prefix`: Mistral, "       \
+                "DeepSeek) or with vLLM's `continue_final_message` (`vllm`). `none`: it "          \
+                "would begin a new answer, so the whole is asked for again."                       \
+    }
+
 static const struct settings_field target_fields[] = {
     {FIELD(PROVIDER, settings_target, provider, "provider"), BOUNDS(1, 64), .is_required = true,
      .sentence = "Name of a provider above."},
@@ -137,8 +188,76 @@ static const struct settings_field target_fields[] = {
      .sentence = "What the provider calls the model; the name the client asked for if absent."},
     {FIELD(COUNT, settings_target, weight, "weight"), .fallback = "1", BOUNDS(1, 1'000'000),
      .zero = "never chosen", .sentence = "Its share of the requests, relative to its siblings."},
+    CAPABILITIES,
 };
 SECTION(target, settings_target);
+
+static const struct settings_field fallback_fields[] = {
+    {FIELD(PROVIDER, settings_target, provider, "provider"), BOUNDS(1, 64), .is_required = true,
+     .sentence = "Name of a provider above."},
+    {FIELD(TEXT, settings_target, model, "model"), BOUNDS(1, 256),
+     .sentence = "What the provider calls the model; the name the client asked for if absent."},
+    CAPABILITIES,
+};
+SECTION(fallback, settings_target);
+
+static const struct settings_field retry_fields[] = {
+    {FIELD(COUNT, settings_retry, attempts, "attempts"), .fallback = "3", BOUNDS(1, 5),
+     .sentence = "How often one target is asked, the first time included, before the next one is. "
+                 "1: never again."},
+    {FIELD(SHARE, settings_retry, budget_bp, "budget"), .fallback = "20%", BOUNDS(0, 10'000),
+     .sentence = "Retries a target may be sent, as a share of its requests of the last 10s: keeps "
+                 "retries from multiplying an outage."},
+    {FIELD(COUNT, settings_retry, floor, "floor"), .fallback = "5", BOUNDS(0, 1000),
+     .sentence = "Retries in 10s that are allowed whatever the share, so that a quiet target may "
+                 "be asked again."},
+    {FIELD(DURATION, settings_retry, wait_ms, "wait"), .fallback = "5s", BOUNDS(0, HOUR),
+     .sentence = "Longest `retry-after`, limit or rate that is waited for where another target "
+                 "could answer."},
+};
+SECTION(retry, settings_retry);
+
+static const struct settings_field breaker_fields[] = {
+    {FIELD(DURATION, settings_breaker, window_ms, "window"), .fallback = "30s",
+     BOUNDS(SECOND, HOUR), .sentence = "Calls of this last span are judged."},
+    {FIELD(COUNT, settings_breaker, samples, "samples"), .fallback = "1000", BOUNDS(10, 1000),
+     .sentence = "At most so many of them, the newest."},
+    {FIELD(DURATION, settings_breaker, look_ms, "look"), .fallback = "10s", BOUNDS(100, HOUR),
+     .sentence = "How often they are judged."},
+    {FIELD(DURATION, settings_breaker, latency_floor_ms, "latency_floor"), .fallback = "800ms",
+     BOUNDS(1, HOUR),
+     .sentence = "A P95 of the time to the first token below this is never too slow."},
+    {FIELD(DURATION, settings_breaker, gap_floor_ms, "gap_floor"), .fallback = "200ms",
+     BOUNDS(1, HOUR), .sentence = "The same for the mean time between tokens."},
+    {FIELD(FACTOR, settings_breaker, latency_factor, "latency_factor"), .fallback = "1.3",
+     BOUNDS(1000, 100'000),
+     .sentence = "Too slow is a P95 of more than so many times that of healthy windows."},
+    {FIELD(SHARE, settings_breaker, error_base_bp, "error_base"), .fallback = "3%",
+     BOUNDS(0, 10'000),
+     .sentence = "Too many errors are more than this share of calls, in the middle of the band."},
+    {FIELD(SHARE, settings_breaker, error_band_bp, "error_band"), .fallback = "1.5%",
+     BOUNDS(0, 10'000),
+     .sentence = "The bar follows what healthy windows had, up and down by at most this."},
+    {FIELD(COUNT, settings_breaker, trip_after, "trip_after"), .fallback = "3", BOUNDS(1, 100),
+     .zero = "it never trips",
+     .sentence = "Bad looks in a row that trip it. Overwhelming evidence trips it at once."},
+    {FIELD(SPAN, settings_breaker, open, "open"), .fallback = "[30s, 120s]", BOUNDS(100, 24 * HOUR),
+     .sentence = "How long it then stays open before one request probes: at first, and at most, "
+                 "doubling with each probe that fails. After a trip on few calls a third of it."},
+    {FIELD(DURATION, settings_breaker, ramp_ms, "ramp"), .fallback = "10s", BOUNDS(0, HOUR),
+     .sentence = "In which the traffic returns after a good probe."},
+};
+SECTION(breaker, settings_breaker);
+
+static const struct settings_field concurrency_fields[] = {
+    {FIELD(COUNT, settings_concurrency, min, "min"), .fallback = "16", BOUNDS(1, 1'000'000),
+     .sentence = "The limit never falls below this."},
+    {FIELD(COUNT, settings_concurrency, max, "max"), .fallback = "8192", BOUNDS(1, 1'000'000),
+     .zero = "no limit",
+     .sentence = "Where it starts, and never rises above. Requests that wait for their first token "
+                 "count; it falls when their latency rises with their number."},
+};
+SECTION(concurrency, settings_concurrency);
 
 static const struct settings_field timeouts_fields[] = {
     {FIELD(DURATION, settings_timeouts, total_ms, "total"), .fallback = "600s",
@@ -161,9 +280,26 @@ static const struct settings_field model_fields[] = {
     {FIELD(LIST, settings_model, targets, "targets"),
      .second = offsetof(struct settings_model, target_count), .section = &target, BOUNDS(1, 64),
      .is_required = true, .sentence = "Who may answer."},
+    {FIELD(LIST, settings_model, fallback, "fallback"),
+     .second = offsetof(struct settings_model, fallback_count), .section = &fallback, BOUNDS(0, 16),
+     .sentence = "Who answers when no target can, in this order."},
+    {FIELD(CHOICE, settings_model, balance, "balance"), .fallback = "weighted", .choices = balances,
+     .sentence = "How a target is chosen: by weight alone, or the less busy of two drawn by it."},
     {FIELD(SECTION, settings_model, timeouts, "timeouts"), .section = &timeouts,
      .sentence =
          "How long it may take. Each is a bound of its own; the earliest ends the request."},
+    {FIELD(SECTION, settings_model, retry, "retry"), .section = &retry,
+     .sentence = "When a target that failed is asked again."},
+    {FIELD(SECTION, settings_model, breaker, "breaker"), .section = &breaker,
+     .sentence =
+         "When a target is left alone. Each model of a provider has a breaker for each key."},
+    {FIELD(SECTION, settings_model, concurrency, "concurrency"), .section = &concurrency,
+     .sentence = "How many requests a target may have at once, by its latency."},
+    {FIELD(CHOICE, settings_model, recovery, "recovery"), .fallback = "continue",
+     .choices = recoveries,
+     .sentence = "What becomes of a stream that is cut within its answer: `continue` has it "
+                 "finished by the same or another target where that can be done without a seam, "
+                 "and reports an error where not; `error` reports at once."},
 };
 SECTION(model, settings_model);
 
@@ -191,10 +327,21 @@ const struct settings_section settings_table = {
     .field_count = sizeof(root_fields) / sizeof(*root_fields),
 };
 
+bool settings_table_is_number(enum settings_type type)
+{
+    return type == SETTINGS_COUNT || type == SETTINGS_SIZE || type == SETTINGS_DURATION ||
+           type == SETTINGS_SHARE || type == SETTINGS_FACTOR;
+}
+
 err settings_table_print_number(struct buf *out, enum settings_type type, uint64_t value)
 {
+    if (type == SETTINGS_SHARE) {
+        TRY(value_print_decimal(out, value, 2));
+        return buf_append_char(out, '%');
+    }
+    if (type == SETTINGS_FACTOR) return value_print_decimal(out, value, 3);
     if (type == SETTINGS_SIZE) return value_print_size(out, value);
-    if (type == SETTINGS_DURATION) return value_print_duration(out, value);
+    if (type == SETTINGS_DURATION || type == SETTINGS_SPAN) return value_print_duration(out, value);
     return buf_append_u64(out, value);
 }
 

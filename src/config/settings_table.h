@@ -17,6 +17,9 @@ enum settings_type {
     SETTINGS_COUNT,    // uint32_t
     SETTINGS_SIZE,     // uint64_t, bytes
     SETTINGS_DURATION, // int64_t, milliseconds
+    SETTINGS_SHARE,    // uint32_t, basis points: hundredths of a percent
+    SETTINGS_FACTOR,   // uint32_t, thousandths
+    SETTINGS_SPAN,     // struct settings_span: two durations, the second not below the first
     SETTINGS_SWITCH,   // bool
     SETTINGS_PROVIDER, // uint32_t, index of the provider named
     SETTINGS_SECTION,  // a struct, described by `section`
@@ -49,6 +52,9 @@ struct settings_section {
 };
 
 extern const struct settings_section settings_table;
+
+// Whether it is one number between bounds.
+bool settings_table_is_number(enum settings_type type);
 
 // Append a number as it would be written, and what a number of the field may be.
 err settings_table_print_number(struct buf *out, enum settings_type type, uint64_t value);

@@ -160,12 +160,69 @@ TEST(settings_take_providers_and_models)
     CHECK_EQ(smart->timeouts.first_token_ms, 10'000);
     CHECK_EQ(smart->timeouts.between_tokens_ms, 5000);
 
+    CHECK_EQ(smart->fallback_count, 0);
+    CHECK_STR(smart->recovery, "continue");
+
     const struct settings_model *any = settings_find_model(f.s, STR("whatever"));
     CHECK_STR(any->name, "*");
     CHECK_EQ(any->timeouts.total_ms, 600'000);
     CHECK_EQ(any->timeouts.connect_ms, 2000);
     CHECK_EQ(any->timeouts.first_token_ms, 60'000);
     CHECK_EQ(any->timeouts.between_tokens_ms, 30'000);
+    done(&f);
+}
+
+TEST(settings_take_what_rules_failures)
+{
+    struct fixture f;
+
+    parse(&f, STR("providers:\n"
+                  "  - name: a\n"
+                  "    base_url: \"http://a\"\n"
+                  "    api_keys: [{name: one, key: sk-1}, {name: two, key: \"${KEY}\"}]\n"
+                  "    rate: {per_minute: 60, burst: 3}\n"
+                  "    usage: always\n"
+                  "models:\n"
+                  "  - name: m\n"
+                  "    targets: [{provider: a, context: 8192, tools: false, images: false}]\n"
+                  "    fallback: [{provider: a, model: big, prefill: vllm}]\n"
+                  "    balance: least_load\n"
+                  "    retry: {attempts: 2, budget: 12.5%, floor: 0, wait: 1s}\n"
+                  "    breaker: {latency_factor: 1.25, error_base: 5%, error_band: 0.25%,\n"
+                  "              trip_after: 0, open: [5s, \"${LONG:-1m}\"], ramp: 0}\n"
+                  "    concurrency: {min: 2, max: 0}\n"
+                  "    recovery: error\n"));
+    CHECK_STR(buf_view(&f.printed), "");
+    const struct settings_provider *a = &f.s->providers[0];
+    CHECK_EQ(a->api_key_count, 2);
+    CHECK_STR(a->api_keys[1].name, "two");
+    CHECK_STR(a->api_keys[1].key, "sk-very-secret");
+    CHECK_EQ(a->rate.per_minute, 60);
+    CHECK_EQ(a->rate.burst, 3);
+    CHECK_STR(a->usage, "always");
+    const struct settings_model *m = &f.s->models[0];
+    CHECK_EQ(m->targets[0].context, 8192);
+    CHECK(!m->targets[0].tools && !m->targets[0].images);
+    CHECK_STR(m->targets[0].prefill, "none");
+    CHECK_EQ(m->fallback_count, 1);
+    CHECK_STR(m->fallback[0].model, "big");
+    CHECK(m->fallback[0].tools && m->fallback[0].images);
+    CHECK_STR(m->fallback[0].prefill, "vllm");
+    CHECK_STR(m->balance, "least_load");
+    CHECK_EQ(m->retry.attempts, 2);
+    CHECK_EQ(m->retry.budget_bp, 1250);
+    CHECK_EQ(m->retry.floor, 0);
+    CHECK_EQ(m->retry.wait_ms, 1000);
+    CHECK_EQ(m->breaker.latency_factor, 1250);
+    CHECK_EQ(m->breaker.error_base_bp, 500);
+    CHECK_EQ(m->breaker.error_band_bp, 25);
+    CHECK_EQ(m->breaker.trip_after, 0);
+    CHECK_EQ(m->breaker.open.from_ms, 5000);
+    CHECK_EQ(m->breaker.open.to_ms, 60'000);
+    CHECK_EQ(m->breaker.ramp_ms, 0);
+    CHECK_EQ(m->concurrency.min, 2);
+    CHECK_EQ(m->concurrency.max, 0);
+    CHECK_STR(m->recovery, "error");
     done(&f);
 }
 

@@ -68,6 +68,50 @@ err value_size(str text, uint64_t *out)
     return e == ERR_SYNTAX ? parse(text, sizes, SIZES, out) : e;
 }
 
+err value_decimal(str text, unsigned places, uint64_t *out)
+{
+    str decimals = text;
+    str whole = str_cut(&decimals, '.');
+    bool has_point = whole.len < text.len;
+    uint64_t number = 0;
+    uint64_t rest = 0;
+
+    if (has_point && (!decimals.len || decimals.len > places)) return ERR_SYNTAX;
+    if (has_point && !str_to_u64(decimals, UINT64_MAX, &rest)) return ERR_SYNTAX;
+    for (size_t i = 0; i < whole.len; i++) {
+        if (whole.ptr[i] < '0' || whole.ptr[i] > '9') return ERR_SYNTAX;
+    }
+    if (!whole.len) return ERR_SYNTAX;
+    if (!str_to_u64(whole, INT64_MAX / 1'000'000, &number)) return ERR_RANGE;
+    for (size_t i = 0; i < places; i++) {
+        number *= 10;
+        if (i >= decimals.len) rest *= 10;
+    }
+    *out = number + rest;
+    return OK;
+}
+
+err value_share(str text, uint64_t *out)
+{
+    if (!str_ends(text, STR("%"))) return ERR_SYNTAX;
+    return value_decimal(str_sub(text, 0, text.len - 1), 2, out);
+}
+
+err value_span(str text, uint64_t *from, uint64_t *to)
+{
+    uint64_t first = 0;
+    uint64_t second = 0;
+
+    if (!str_starts(text, STR("[")) || !str_ends(text, STR("]"))) return ERR_SYNTAX;
+    str rest = str_sub(text, 1, text.len - 2);
+    TRY(value_duration(str_trim(str_cut(&rest, ',')), &first));
+    TRY(value_duration(str_trim(rest), &second));
+    if (first > second) return ERR_RANGE;
+    *from = first;
+    *to = second;
+    return OK;
+}
+
 err value_host(str host, bool is_bracketed)
 {
     char copy[INET6_ADDRSTRLEN];
@@ -124,6 +168,25 @@ static err print(struct buf *out, uint64_t value, const struct unit *units, size
 err value_print_duration(struct buf *out, uint64_t ms)
 {
     return print(out, ms, durations, DURATIONS);
+}
+
+err value_print_decimal(struct buf *out, uint64_t value, unsigned places)
+{
+    char digits[8];
+    uint64_t unit = 1;
+    size_t len = 0;
+
+    for (unsigned i = 0; i < places; i++) {
+        unit *= 10;
+    }
+    TRY(buf_append_u64(out, value / unit));
+    for (value %= unit; value; value %= unit) {
+        unit /= 10;
+        digits[len++] = (char)('0' + value / unit);
+    }
+    if (!len) return OK;
+    TRY(buf_append_char(out, '.'));
+    return buf_append(out, (str){.ptr = digits, .len = len});
 }
 
 err value_print_size(struct buf *out, uint64_t bytes)

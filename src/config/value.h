@@ -1,6 +1,7 @@
 // value: the small notations of the configuration, both ways.
 //
-// Durations ("250ms", "5s", "2m", "1h"), sizes ("64KiB", "10MB", "512") and addresses
+// Shares ("20%", "1.5%"), factors ("1.3"), spans ("[30s, 2m]"), durations ("250ms", "5s", "2m",
+// "1h"), sizes ("64KiB", "10MB", "512") and addresses
 // ("host:port", "[::1]:port", ":port"). Pure.
 #pragma once
 
@@ -15,6 +16,16 @@ err value_duration(str text, uint64_t *out);
 // nothing behind it. ERR_SYNTAX, or ERR_RANGE past INT64_MAX.
 err value_size(str text, uint64_t *out);
 
+// A number with at most `places` decimals, in units of the last: "1.25" with 3 is 1250. ERR_SYNTAX,
+// or ERR_RANGE past INT64_MAX.
+err value_decimal(str text, unsigned places, uint64_t *out);
+
+// The same, with "%" behind it and in hundredths of a percent.
+err value_share(str text, uint64_t *out);
+
+// Two durations, "[30s, 2m]". ERR_SYNTAX, or ERR_RANGE; also where the first is the longer one.
+err value_span(str text, uint64_t *from, uint64_t *to);
+
 // OK if `text` is an address to listen on; port 0 is one. ERR_SYNTAX otherwise.
 err value_address(str text);
 
@@ -25,3 +36,5 @@ err value_host(str host, bool is_bracketed);
 // Append the largest unit that divides the value.
 err value_print_duration(struct buf *out, uint64_t ms);
 err value_print_size(struct buf *out, uint64_t bytes);
+// Appends a number in units of its last decimal, without zeros at the end.
+err value_print_decimal(struct buf *out, uint64_t value, unsigned places);

@@ -45,6 +45,52 @@ TEST(value_refuses_what_is_no_duration)
     CHECK_EQ(value_duration(STR("99999999999999999999999s"), &value), ERR_RANGE);
 }
 
+TEST(value_shares_and_factors_are_whole_numbers_of_their_last_decimal)
+{
+    const char *bad[] = {"",    "%",    "5",   "1.%",   ".5%", "1.234%",
+                         "-1%", "1,5%", "1.5", "1. 5%", "1%%"};
+    uint64_t value = 0;
+    struct buf out;
+
+    CHECK_EQ(value_share(STR("20%"), &value), OK);
+    CHECK_EQ(value, 2000);
+    CHECK_EQ(value_share(STR("1.5%"), &value), OK);
+    CHECK_EQ(value, 150);
+    CHECK_EQ(value_share(STR("0.05%"), &value), OK);
+    CHECK_EQ(value, 5);
+    CHECK_EQ(value_decimal(STR("1.3"), 3, &value), OK);
+    CHECK_EQ(value, 1300);
+    CHECK_EQ(value_decimal(STR("99999999999999999999"), 3, &value), ERR_RANGE);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        CHECK_EQ(value_share(str_from_c(bad[i]), &value), ERR_SYNTAX);
+    }
+    CHECK_EQ(value, 1300);
+    buf_init(&out, 100);
+    CHECK_EQ(value_print_decimal(&out, 1300, 3), OK);
+    CHECK_EQ(value_print_decimal(&out, 2000, 2), OK);
+    CHECK_EQ(value_print_decimal(&out, 5, 2), OK);
+    CHECK_STR(buf_view(&out), "1.3200.05");
+    buf_done(&out);
+}
+
+TEST(value_spans_are_two_durations)
+{
+    const char *bad[] = {"",       "30s", "[30s]",           "[30s, 1m",
+                         "30s,1m", "[]",  "[30s, 40s, 50s]", "[30, 40]"};
+    uint64_t from = 7;
+    uint64_t to = 7;
+
+    CHECK_EQ(value_span(STR("[30s, 120s]"), &from, &to), OK);
+    CHECK_EQ(from, 30'000);
+    CHECK_EQ(to, 120'000);
+    CHECK_EQ(value_span(STR("[1s,1s]"), &from, &to), OK);
+    CHECK_EQ(value_span(STR("[2s, 1s]"), &from, &to), ERR_RANGE);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        CHECK_EQ(value_span(str_from_c(bad[i]), &from, &to), ERR_SYNTAX);
+    }
+    CHECK_EQ(from, 1000);
+}
+
 TEST(value_sizes_are_bytes)
 {
     CHECK_EQ(size("512"), 512);
