@@ -103,7 +103,7 @@ TEST(access_log_says_how_an_exchange_failed)
     stage_post(&l.stage, STR(CHAT), STR("{\"model\":\"m\",\"stream\":true}"));
     stage_upstream_says(
         &l.stage, STR("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
-                      "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}\n\n"));
+                      "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\"}}]}\n\n"));
     stage_wait(&l.stage, 10'000);
     stage_post(&l.stage, STR(CHAT), STR("{\"model\":\"m\"}"));
     stage_wait(&l.stage, 100'000);

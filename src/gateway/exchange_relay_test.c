@@ -452,7 +452,7 @@ TEST(exchange_relay_does_not_read_ahead_of_a_client_that_takes_nothing)
     memcpy(event, ": ", 2);
     memcpy(event + sizeof(event) - 2, "\n\n", 2);
     s.client.is_deaf = true;
-    stage_upstream_says(&s, STR(HEAD "\r\n" ROLE));
+    stage_upstream_says(&s, STR(HEAD "\r\n" HI));
     for (int i = 0; i < 100; i++) {
         fake_upstream_say(fake_upstream_conn(&s.upstream), (str){event, sizeof(event)});
     }

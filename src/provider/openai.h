@@ -2,9 +2,10 @@
 // a stream is complete, what an error looks like.
 //
 // A *finish* is what the dialect says at the end of a good answer: a finish_reason for every
-// choice, or "[DONE]" (chat and completions); response.completed, .incomplete or .failed
-// (responses). A stream that ends without one was cut. Official SDKs accept such a stream as a
-// whole answer, so whoever relays it must tell them. Pure.
+// choice, or "[DONE]" (chat and completions); response.completed or .incomplete (responses). An
+// *in-band error* ends a stream too: an event with an "error", or of the type error or
+// response.failed. A stream that ends without either was cut. Official SDKs accept such a stream as
+// a whole answer, so whoever relays it must tell them. Pure.
 #pragma once
 
 #include "base/buf.h"
@@ -30,7 +31,20 @@ enum openai_stream_kind { OPENAI_STREAM_CHAT, OPENAI_STREAM_RESPONSES };
 struct openai_usage {
     uint64_t input_tokens;
     uint64_t output_tokens;
-    bool is_known;
+    bool is_known; // a count was reported, be it 0; the last report counts
+};
+
+// What one event brought. All false and empty for "[DONE]", a receipt or a role alone; of an
+// in-band error nothing but `is_error` is told.
+struct openai_delta {
+    str content;        // of choice 0: delta.content or the legacy text, raw, without quotes: a
+                        // view of the event; `ptr` is NULL where it has none
+    bool has_reasoning; // and not just an empty one, as with all below
+    bool has_other;     // part of the answer that is not choice 0's text: tool calls, a refusal,
+                        // audio, log probabilities, another choice; of responses any part
+    bool is_finish;     // of any choice
+    bool is_usage_only; // no choice, but token counts: what stream_options.include_usage adds
+    bool is_error;
 };
 
 struct openai_stream {
@@ -41,13 +55,19 @@ struct openai_stream {
     bool is_done;      // "[DONE]" came
     bool is_finished;  // a finish came
     bool has_failed;   // an in-band error came: the upstream has told the client itself
-    bool has_content;  // anything came that a client would show
+    bool has_content;  // any part of an answer came, or a finish: more than a receipt or a role
     uint64_t sequence; // of the last event of a responses stream
     struct openai_usage usage;
+    struct openai_delta delta; // of the event taken last
 };
 
-// Takes the data of one event into account. ERR_SYNTAX: it is neither a JSON object nor "[DONE]".
+// Takes the data of one event into account. ERR_SYNTAX: it is neither a JSON object nor "[DONE]";
+// the state is then as before.
 err openai_stream_event(struct openai_stream *s, str data);
+
+// Appends an event's data with another text, raw too, in the place of its delta's content, which
+// is a view of it. ERR_LIMIT where that doesn't fit; nothing was appended then.
+err openai_splice_content(struct buf *out, str data, str content, str replacement);
 
 // Whether the stream may end here.
 bool openai_stream_is_complete(const struct openai_stream *s);
