@@ -1,6 +1,7 @@
 #include "resilience/backoff.h"
 
 #include "base/random.h"
+
 #include "support/test.h"
 
 TEST(backoff_span_doubles_up_to_the_cap)

@@ -1,6 +1,7 @@
 #include "resilience/deadline.h"
 
 #include "base/random.h"
+
 #include "support/test.h"
 
 TEST(deadline_of_a_chain_is_what_the_shortest_hop_leaves)

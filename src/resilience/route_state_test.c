@@ -1,6 +1,7 @@
 #include "resilience/route_state.h"
 
 #include "base/random.h"
+
 #include "support/test.h"
 
 TEST(route_state_every_event_in_every_state_leads_where_it_should)
