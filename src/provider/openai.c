@@ -4,35 +4,134 @@
 
 #include <assert.h>
 
-static err take_model(struct json_reader *r, struct openai_request *out)
+static err take_model(struct json_value v, struct openai_request *out)
 {
-    struct json_value v;
-
-    TRY(json_value(r, &v));
     if (v.kind != JSON_STRING) return ERR_TYPE;
     if (out->model_count == OPENAI_MODELS_MAX) return ERR_LIMIT;
     out->models[out->model_count++] = v.text;
     return OK;
 }
 
-static err take_stream(struct json_reader *r, struct openai_request *out)
+static err take_stream(struct json_value v, struct openai_request *out)
 {
-    struct json_value v;
-
-    TRY(json_value(r, &v));
     if (v.kind != JSON_TRUE && v.kind != JSON_FALSE && v.kind != JSON_NULL) return ERR_TYPE;
     out->is_stream = v.kind == JSON_TRUE;
     return OK;
 }
 
-static err take_count(struct json_reader *r, struct openai_request *out)
+static void take_count(struct json_value v, struct openai_request *out)
 {
     uint64_t n = 0;
-    struct json_value v;
 
-    TRY(json_value(r, &v));
     // What is no count is the upstream's to refuse.
     if (!json_to_u64(v, UINT64_MAX, &n) && n > 1) out->choice_count = n;
+}
+
+// A member of a small object that was passed whole, as written; false where it has none.
+static bool find_member(struct json_value object, str name, struct json_value *out)
+{
+    struct json_reader r;
+    struct json_value v;
+    bool is_found = false;
+    str key;
+
+    if (object.kind != JSON_OBJECT) return false;
+    json_reader_init(&r, object.text);
+    err e = json_enter(&r);
+    while (!e && !(e = json_member(&r, &key)) && !(e = json_value(&r, &v))) {
+        if (!json_string_is(key, name)) continue;
+        *out = v;
+        is_found = true;
+    }
+    return is_found;
+}
+
+static void take_stream_options(struct json_value v, struct openai_request *out)
+{
+    struct json_value usage;
+
+    out->stream_options = v.text;
+    out->asks_usage = find_member(v, STR("include_usage"), &usage) && usage.kind == JSON_TRUE;
+}
+
+static bool is_format(struct json_value v)
+{
+    struct json_value type;
+
+    if (v.kind != JSON_OBJECT) return false;
+    return !find_member(v, STR("type"), &type) || type.kind != JSON_STRING ||
+           !json_string_is(json_raw(type), STR("text"));
+}
+
+static bool is_filled_array(struct json_value v)
+{
+    struct json_reader r;
+
+    if (v.kind != JSON_ARRAY) return false;
+    json_reader_init(&r, v.text);
+    return !json_enter(&r) && !json_element(&r);
+}
+
+static str number_of(struct json_value v)
+{
+    return v.kind == JSON_NUMBER ? v.text : STR("");
+}
+
+enum member {
+    MEMBER_MODEL,
+    MEMBER_STREAM,
+    MEMBER_N,
+    MEMBER_MESSAGES,
+    MEMBER_MAX_TOKENS,
+    MEMBER_MAX_COMPLETION_TOKENS,
+    MEMBER_STREAM_OPTIONS,
+    MEMBER_TOOLS,
+    MEMBER_FUNCTIONS,
+    MEMBER_RESPONSE_FORMAT,
+    MEMBER_LOGPROBS,
+    MEMBERS,
+};
+
+static enum member member_of(str key)
+{
+    static const str names[MEMBERS] = {
+        [MEMBER_MODEL] = STR_INIT("model"),
+        [MEMBER_STREAM] = STR_INIT("stream"),
+        [MEMBER_N] = STR_INIT("n"),
+        [MEMBER_MESSAGES] = STR_INIT("messages"),
+        [MEMBER_MAX_TOKENS] = STR_INIT("max_tokens"),
+        [MEMBER_MAX_COMPLETION_TOKENS] = STR_INIT("max_completion_tokens"),
+        [MEMBER_STREAM_OPTIONS] = STR_INIT("stream_options"),
+        [MEMBER_TOOLS] = STR_INIT("tools"),
+        [MEMBER_FUNCTIONS] = STR_INIT("functions"),
+        [MEMBER_RESPONSE_FORMAT] = STR_INIT("response_format"),
+        [MEMBER_LOGPROBS] = STR_INIT("logprobs"),
+    };
+    int m = 0;
+
+    while (m < MEMBERS && !json_string_is(key, names[m])) {
+        m++;
+    }
+    return (enum member)m;
+}
+
+static err take_member(enum member m, struct json_value v, struct openai_request *out)
+{
+    switch (m) {
+    case MEMBER_MODEL: return take_model(v, out);
+    case MEMBER_STREAM: return take_stream(v, out);
+    case MEMBER_N: take_count(v, out); break;
+    case MEMBER_MESSAGES: out->messages = v.text; break;
+    case MEMBER_MAX_TOKENS: out->max_tokens = number_of(v); break;
+    case MEMBER_MAX_COMPLETION_TOKENS: out->max_completion_tokens = number_of(v); break;
+    case MEMBER_STREAM_OPTIONS: take_stream_options(v, out); break;
+    case MEMBER_TOOLS:
+    case MEMBER_FUNCTIONS: out->has_tools |= is_filled_array(v); break;
+    case MEMBER_RESPONSE_FORMAT: out->has_response_format = is_format(v); break;
+    // A legacy completion says how many.
+    case MEMBER_LOGPROBS: out->has_logprobs = v.kind == JSON_TRUE || v.kind == JSON_NUMBER; break;
+    case MEMBERS: break;
+    }
     return OK;
 }
 
@@ -45,15 +144,8 @@ static err scan_request(struct json_reader *r, struct openai_request *out)
     e = json_enter(r);
     if (e) return e == ERR_TYPE ? ERR_SYNTAX : e;
     while (!(e = json_member(r, &key))) {
-        if (json_string_is(key, STR("model"))) {
-            TRY(take_model(r, out));
-        } else if (json_string_is(key, STR("stream"))) {
-            TRY(take_stream(r, out));
-        } else if (json_string_is(key, STR("n"))) {
-            TRY(take_count(r, out));
-        } else {
-            TRY(json_value(r, &v));
-        }
+        TRY(json_value(r, &v));
+        TRY(take_member(member_of(key), v, out));
     }
     if (e != ERR_EOF) return e;
     return json_end(r);

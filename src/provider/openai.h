@@ -19,6 +19,17 @@ struct openai_request {
     size_t model_count;            // a key may stand there twice; servers take the last
     uint64_t choice_count;         // "n", at least 1
     bool is_stream;
+
+    // The values of top-level members as written, of a repeated key the last; empty where there is
+    // none.
+    str messages;
+    str max_tokens; // a number, as the next
+    str max_completion_tokens;
+    str stream_options;
+    bool asks_usage;          // by stream_options.include_usage
+    bool has_tools;           // or functions
+    bool has_response_format; // other than plain text
+    bool has_logprobs;
 };
 
 // ERR_SYNTAX: not one JSON object; `*error_at` says where. ERR_TYPE: the model is no string, or

@@ -110,6 +110,65 @@ TEST(openai_bounds_models_and_depth)
     check_request((str){deep, sizeof(deep)}, ERR_LIMIT, 0, false);
 }
 
+static struct openai_request scanned(str body)
+{
+    struct openai_request r = {0};
+    size_t at = 0;
+
+    CHECK_EQ(openai_scan_request(body, &r, &at), OK);
+    return r;
+}
+
+TEST(openai_keeps_the_values_that_a_continuation_edits_as_written)
+{
+    const str body = STR("{\"messages\": [ {\"role\":\"user\"} ] ,\"max_tokens\":\t1.0e2 ,"
+                         "\"max_completion_tokens\":7,\"stream_options\":{ }}");
+    struct openai_request r = scanned(body);
+
+    CHECK_STR(r.messages, "[ {\"role\":\"user\"} ]");
+    CHECK_STR(r.max_tokens, "1.0e2");
+    CHECK_STR(r.max_completion_tokens, "7");
+    CHECK_STR(r.stream_options, "{ }");
+    CHECK(r.messages.ptr == body.ptr + str_find_char(body, '['));
+    r = scanned(STR("{\"messages\":[1],\"max_tokens\":5,\"m\\u0065ssages\":[2],"
+                    "\"max_tokens\":null,\"x\":{\"messages\":[3],\"stream_options\":{}}}"));
+    CHECK_STR(r.messages, "[2]");
+    CHECK_STR(r.max_tokens, "");
+    CHECK_STR(r.max_completion_tokens, "");
+    CHECK_STR(r.stream_options, "");
+    CHECK_STR(scanned(STR("{\"max_tokens\":\"5\",\"messages\":\"x\"}")).max_tokens, "");
+    CHECK_STR(scanned(STR("{\"stream_options\":null}")).stream_options, "null");
+}
+
+#define ASKS_USAGE(options) scanned(STR("{\"stream_options\":" options "}")).asks_usage
+#define HAS_TOOLS(members) scanned(STR("{" members "}")).has_tools
+#define HAS_FORMAT(format) scanned(STR("{\"response_format\":" format "}")).has_response_format
+#define HAS_LOGPROBS(value) scanned(STR("{\"logprobs\":" value "}")).has_logprobs
+
+TEST(openai_tells_what_a_request_asks_for_besides_text)
+{
+    CHECK(ASKS_USAGE("{\"x\":1,\"include_usage\":true}"));
+    CHECK(!ASKS_USAGE("{\"include_usage\":false}"));
+    CHECK(!ASKS_USAGE("{\"include_usage\":true,\"include_usage\":null}"));
+    CHECK(!ASKS_USAGE("{\"x\":{\"include_usage\":true}}"));
+    CHECK(!ASKS_USAGE("[true]"));
+    CHECK(HAS_TOOLS("\"tools\":[{}]"));
+    CHECK(HAS_TOOLS("\"functions\":[{}],\"tools\":[]"));
+    CHECK(!HAS_TOOLS("\"tools\":[ ],\"functions\":null"));
+    CHECK(!HAS_TOOLS("\"tools\":{\"a\":1},\"x\":{\"tools\":[{}]}"));
+    CHECK(HAS_FORMAT("{\"type\":\"json_object\"}"));
+    CHECK(HAS_FORMAT("{\"json_schema\":{\"type\":\"text\"}}"));
+    CHECK(HAS_FORMAT("{\"type\":null}"));
+    CHECK(!HAS_FORMAT("{\"type\":\"t\\u0065xt\"}"));
+    CHECK(!HAS_FORMAT("null"));
+    CHECK(!HAS_FORMAT("\"json_object\""));
+    CHECK(HAS_LOGPROBS("true"));
+    CHECK(HAS_LOGPROBS("0"));
+    CHECK(!HAS_LOGPROBS("false"));
+    CHECK(!HAS_LOGPROBS("null"));
+    CHECK(!scanned(STR("{}")).has_response_format);
+}
+
 static void check_usage(struct openai_usage u, bool is_known, uint64_t input, uint64_t output)
 {
     CHECK_EQ(u.is_known, is_known);
