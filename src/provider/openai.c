@@ -169,6 +169,19 @@ err openai_scan_request(str body, struct openai_request *out, size_t *error_at)
     return OK;
 }
 
+err openai_ask_usage(struct buf *out, str body, const struct openai_request *r)
+{
+    size_t brace = body.len;
+
+    if (r->stream_options.len || !r->is_stream) return ERR_UNSUPPORTED;
+    while (body.ptr[--brace] != '}') {
+    }
+    TRY(buf_append(out, str_sub(body, 0, brace)));
+    // It has at least the "stream" that it asks for.
+    TRY(buf_append(out, STR(",\"stream_options\":{\"include_usage\":true}")));
+    return buf_append(out, str_sub(body, brace, body.len));
+}
+
 struct openai_usage openai_answer_usage(str body)
 {
     struct openai_stream s = {.kind = OPENAI_STREAM_CHAT};

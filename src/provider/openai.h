@@ -36,6 +36,12 @@ struct openai_request {
 // "stream" no boolean. ERR_LIMIT: nested too deeply, or too many models.
 err openai_scan_request(str body, struct openai_request *out, size_t *error_at);
 
+// Appends a body, of which `r` is the scan, with the wish for a usage event at the end of its
+// stream (chat and completions). ERR_UNSUPPORTED, and nothing is appended: it has stream_options
+// already, or wants no stream, as servers refuse them then. After ERR_LIMIT what was appended is
+// worthless.
+err openai_ask_usage(struct buf *out, str body, const struct openai_request *r);
+
 // The events of a stream, as they pass.
 enum openai_stream_kind { OPENAI_STREAM_CHAT, OPENAI_STREAM_RESPONSES };
 

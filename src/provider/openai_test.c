@@ -169,6 +169,31 @@ TEST(openai_tells_what_a_request_asks_for_besides_text)
     CHECK(!scanned(STR("{}")).has_response_format);
 }
 
+static void check_asked(str body, err want_error, str want)
+{
+    struct openai_request r = scanned(body);
+    struct buf out;
+
+    buf_init(&out, 1000);
+    CHECK_EQ(openai_ask_usage(&out, body, &r), want_error);
+    CHECK_SAME(buf_view(&out), want);
+    if (!want_error) CHECK(scanned(buf_view(&out)).asks_usage);
+    buf_done(&out);
+}
+
+TEST(openai_asks_for_usage_where_a_stream_does_not_say)
+{
+    check_asked(STR("{\"stream\":true}"), OK,
+                STR("{\"stream\":true,\"stream_options\":{\"include_usage\":true}}"));
+    check_asked(STR(" { \"x\":{\"a\":\"}\"}, \"stream\":true } \n"), OK,
+                STR(" { \"x\":{\"a\":\"}\"}, \"stream\":true ,\"stream_options\":"
+                    "{\"include_usage\":true}} \n"));
+    check_asked(STR("{\"stream\":true,\"stream_options\":{}}"), ERR_UNSUPPORTED, STR(""));
+    check_asked(STR("{\"stream\":true,\"stream_options\":null}"), ERR_UNSUPPORTED, STR(""));
+    check_asked(STR("{\"stream\":false}"), ERR_UNSUPPORTED, STR(""));
+    check_asked(STR("{}"), ERR_UNSUPPORTED, STR(""));
+}
+
 static void check_usage(struct openai_usage u, bool is_known, uint64_t input, uint64_t output)
 {
     CHECK_EQ(u.is_known, is_known);
