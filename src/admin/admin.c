@@ -1,11 +1,13 @@
 #include "admin/admin.h"
 
+#include "admin/cells_report.h"
 #include "codec/json_write.h"
 #include "http/server_call.h"
+#include "io/clock.h"
 
 #include <string.h>
 
-enum { TEXT_MAX = 1024 * 1024 };
+enum { TEXT_MAX = 4 * 1024 * 1024, CELLS_BYTES_MAX = 64 * 1024 * 1024 };
 
 static const struct server_limits limits = {
     .head_bytes_max = 16 * 1024,
@@ -58,9 +60,22 @@ static void answer_metrics(struct admin *a, struct server_call *call)
 
     buf_init(&body, TEXT_MAX);
     if (a->refresh) a->refresh(a);
-    // The table decides the size, far below the maximum.
+    // The tables decide the size, far below the maximum.
     (void)metrics_write(a->workers, a->worker_count, &body);
+    (void)cells_report_metrics(a->board, a->worker_count, &body);
     answer(call, 200, STR("text/plain; version=0.0.4; charset=utf-8"), &body);
+    buf_done(&body);
+}
+
+static void answer_cells(struct admin *a, struct server_call *call)
+{
+    struct buf body;
+
+    buf_init(&body, CELLS_BYTES_MAX);
+    if (a->refresh) a->refresh(a);
+    // As many as the board has room for fit.
+    (void)cells_report_json(a->board, a->worker_count, clock_monotonic() / 1000, &body);
+    answer(call, 200, STR("application/json"), &body);
     buf_done(&body);
 }
 
@@ -89,8 +104,10 @@ static void on_call(struct server *s, struct server_call *call)
         answer_status(a, call, false);
     } else if (str_eq(wanted, STR("/metrics"))) {
         answer_metrics(a, call);
+    } else if (str_eq(wanted, STR("/api/cells"))) {
+        answer_cells(a, call);
     } else {
-        answer_problem(call, 404, STR("try /healthz, /readyz or /metrics"));
+        answer_problem(call, 404, STR("try /healthz, /readyz, /metrics or /api/cells"));
     }
 }
 
@@ -106,9 +123,9 @@ static str describe(struct server *s, unsigned status, const char *what, struct 
 static const struct server_handler handler = {.call = on_call, .describe = describe};
 
 err admin_open(struct admin *a, struct loop *loop, const struct address *address,
-               const struct metrics *const *workers, size_t worker_count)
+               const struct metrics *const *workers, size_t worker_count, struct route_board *board)
 {
-    *a = (struct admin){.workers = workers, .worker_count = worker_count};
+    *a = (struct admin){.workers = workers, .worker_count = worker_count, .board = board};
     server_init(&a->server, loop, &limits, &handler);
     return server_listen(&a->server, address, false);
 }

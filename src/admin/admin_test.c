@@ -13,6 +13,7 @@ struct bench {
     struct admin admin;
     struct metrics metrics[2];
     const struct metrics *workers[2];
+    struct route_board *board;
     struct fake_client client;
 };
 
@@ -25,7 +26,8 @@ static void bench_init(struct bench *b)
     CHECK_EQ(socket_parse_address(STR("127.0.0.1:0"), &any), OK);
     b->workers[0] = &b->metrics[0];
     b->workers[1] = &b->metrics[1];
-    CHECK_EQ(admin_open(&b->admin, &b->loop, &any, b->workers, 2), OK);
+    b->board = route_board_new(16, 2);
+    CHECK_EQ(admin_open(&b->admin, &b->loop, &any, b->workers, 2, b->board), OK);
     server_accept(&b->admin.server, fake_client_connect(&b->client, &b->loop,
                                                         (struct memory_stream_options){.seed = 0}));
 }
@@ -36,6 +38,7 @@ static void bench_done(struct bench *b)
     loop_turn(&b->loop, 0);
     admin_close(&b->admin);
     loop_turn(&b->loop, 0);
+    route_board_free(b->board);
     loop_done(&b->loop);
 }
 
@@ -190,7 +193,7 @@ TEST(admin_can_not_open_where_another_listens)
     struct admin other;
 
     bench_init(&b);
-    CHECK_EQ(admin_open(&other, &b.loop, &b.admin.server.listener.address, b.workers, 2),
+    CHECK_EQ(admin_open(&other, &b.loop, &b.admin.server.listener.address, b.workers, 2, b.board),
              ERR_IN_USE);
     admin_close(&other);
     bench_done(&b);

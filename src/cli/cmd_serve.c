@@ -92,7 +92,8 @@ static err open_admin(struct serving *s, const struct settings *settings)
     struct address address;
 
     TRY(socket_parse_address(settings->admin.address, &address));
-    return admin_open(&s->admin, &s->loop, &address, s->fleet.metrics, s->fleet.count);
+    return admin_open(&s->admin, &s->loop, &address, s->fleet.metrics, s->fleet.count,
+                      s->fleet.board);
 }
 
 // The admin port first: it is exclusive, so a second process on this configuration goes no further.

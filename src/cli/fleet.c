@@ -14,6 +14,8 @@ struct order {
     struct message message;
     struct fleet_worker *to;
     struct settings *settings;
+    size_t cell; // of news
+    enum cell_news news;
 };
 
 static struct fleet_worker *of_worker(struct worker *w)
@@ -54,6 +56,8 @@ static void close_worker(struct worker *worker)
     if (w->has_log) log_writer_close(&w->log);
 }
 
+static void on_told(struct gateway *g);
+
 static err start_worker(struct worker *worker)
 {
     struct fleet_worker *w = of_worker(worker);
@@ -64,7 +68,10 @@ static err start_worker(struct worker *worker)
     dial_network_init(&w->network, &worker->loop, f->offload);
     const struct gateway_options options = {.dialer = &w->network.dialer,
                                             .access_log = w->has_log ? &w->log : NULL,
-                                            .shares = f->count};
+                                            .shares = f->count,
+                                            .board = f->board,
+                                            .worker = (size_t)(w - f->workers),
+                                            .told = on_told};
     err e = gateway_init(&w->gateway, &worker->loop, &options, f->settings);
     if (e) {
         dial_network_done(&w->network);
@@ -122,6 +129,7 @@ void fleet_init(struct fleet *f, struct loop *control, struct offload *offload,
     f->count = count < FLEET_WORKERS_MAX ? count : FLEET_WORKERS_MAX;
     f->settings = settings_ref(settings);
     f->workers = memory_alloc(sizeof(*f->workers) * f->count);
+    f->board = route_board_new(CELLS_MAX, f->count);
     for (unsigned i = 0; i < f->count; i++) {
         f->workers[i].fleet = f;
         f->metrics[i] = &f->workers[i].gateway.metrics;
@@ -148,7 +156,7 @@ static void order(struct fleet_worker *w, struct settings *settings, message_fn 
     struct order *o = memory_new(struct order);
 
     o->to = w;
-    o->settings = settings ? settings_ref(settings) : NULL;
+    o->settings = settings_ref(settings);
     loop_post(&w->worker.loop, &o->message, run);
 }
 
@@ -180,6 +188,55 @@ void fleet_apply(struct fleet *f, struct settings *settings)
     for (unsigned i = 0; i < f->count; i++) {
         order(&f->workers[i], settings, do_apply);
     }
+}
+
+// --- News of one worker for the others ---
+
+static void do_tell(struct message *m, struct loop *loop)
+{
+    struct order *o = container_of(m, struct order, message);
+
+    (void)loop;
+    gateway_tell(&o->to->gateway, o->cell, o->news);
+    free_order(o);
+}
+
+static void pass_on(struct fleet *f, size_t cell, uint32_t event)
+{
+    for (unsigned i = 0; i < f->count; i++) {
+        struct order *o = NULL;
+        if (i == cells_news_worker(event)) continue;
+        o = memory_new(struct order);
+        o->to = &f->workers[i];
+        o->cell = cell;
+        o->news = cells_news_kind(event);
+        loop_post(&o->to->worker.loop, &o->message, do_tell);
+    }
+}
+
+static void take_news(struct message *m, struct loop *loop)
+{
+    struct fleet_worker *w = container_of(m, struct fleet_worker, news);
+    struct fleet *f = w->fleet;
+    uint32_t event = 0;
+
+    (void)loop;
+    // Before the mailboxes are looked at: what is put there from here on comes with a new message.
+    atomic_store(&w->has_news, false);
+    for (size_t i = 0; i < route_board_count(f->board); i++) {
+        struct route_entry *entry = route_board_at(f->board, i);
+        while (entry && mailbox_take(&entry->news, &event)) {
+            pass_on(f, i, event);
+        }
+    }
+}
+
+// On the worker's thread: the news is in a mailbox.
+static void on_told(struct gateway *g)
+{
+    struct fleet_worker *w = container_of(g, struct fleet_worker, gateway);
+
+    if (!atomic_exchange(&w->has_news, true)) loop_post(w->fleet->control, &w->news, take_news);
 }
 
 static void take_drained(struct message *m, struct loop *loop)
@@ -250,5 +307,6 @@ void fleet_done(struct fleet *f)
         worker_done(&f->workers[i].worker);
     }
     memory_free(f->workers);
+    route_board_free(f->board);
     settings_unref(f->settings);
 }

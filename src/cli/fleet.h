@@ -10,6 +10,7 @@
 #include "io/log_writer.h"
 #include "io/offload.h"
 #include "io/worker.h"
+#include "resilience/route_board.h"
 
 enum { FLEET_WORKERS_MAX = 256 };
 
@@ -24,6 +25,8 @@ struct fleet_worker {
     struct timer measure; // copies counters to the metrics
     struct timer grace;
     struct message drained; // to the control loop
+    struct message news;    // likewise
+    atomic_bool has_news;   // that message is under way
     struct address address; // where it listens
     bool has_log;
     bool is_drained;
@@ -35,6 +38,7 @@ struct fleet {
     struct settings *settings; // the newest that was applied
     struct fleet_worker *workers;
     const struct metrics *metrics[FLEET_WORKERS_MAX];
+    struct route_board *board; // how each way to an answer fares, at every worker
     unsigned count;
     unsigned drained_count;
     void (*drained)(struct fleet *f); // every worker has finished

@@ -125,7 +125,7 @@ static const struct settings_field key_fields[] = {
 SECTION(key, settings_key);
 
 static const struct settings_field rate_fields[] = {
-    {FIELD(COUNT, settings_rate, per_minute, "per_minute"), .fallback = "0", BOUNDS(1, 100'000'000),
+    {FIELD(COUNT, settings_rate, per_minute, "per_minute"), .fallback = "0", BOUNDS(1, 6'000'000),
      .zero = "no limit", .sentence = "Requests a minute, of all workers together."},
     {FIELD(COUNT, settings_rate, burst, "burst"), .fallback = "10", BOUNDS(1, 1'000'000),
      .sentence = "Requests at once after a rest."},

@@ -77,6 +77,48 @@ static void put_route(struct buf *out, const struct exchange *x)
     if (x->up.has_head) put_u64(out, STR(",\"upstream_status\":"), x->up.head.status);
 }
 
+static void put_attempt(struct buf *out, const struct exchange_attempt *a)
+{
+    const struct gateway_origin *o = a->target->origin;
+
+    put_str(out, STR("{\"provider\":"), o->provider->name);
+    put_str(out, STR(",\"model\":"), a->target->settings->model);
+    put_str(out, STR(",\"key\":"), o->key_names[a->key]);
+    if (a->status) put_u64(out, STR(",\"status\":"), a->status);
+    if (a->failure) put_str(out, STR(",\"failure\":"), failure_name(a->failure));
+    if (a->manner == RELAY_CONTINUE) put(out, STR(",\"as\":\"continuation\""));
+    if (a->manner == RELAY_REPLAY) put(out, STR(",\"as\":\"replay\""));
+    if (a->usage.is_known) {
+        put_u64(out, STR(",\"input_tokens\":"), a->usage.input_tokens);
+        put_u64(out, STR(",\"output_tokens\":"), a->usage.output_tokens);
+        if (a->is_estimated) put(out, STR(",\"is_estimated\":true"));
+    }
+    put_u64(out, STR(",\"duration_us\":"), (uint64_t)(a->ended_us - a->started_us));
+    put(out, STR("}"));
+}
+
+// Each attempt where there were several, or the one failed; and what happened, where it ended ill.
+static void put_attempts(struct buf *out, const struct exchange *x)
+{
+    const struct exchange_attempt *all[EXCHANGE_ATTEMPTS_MAX + 1];
+    size_t count = 0;
+
+    for (const struct exchange_attempt *a = x->attempt; a; a = a->before) {
+        all[count++] = a;
+    }
+    if (count > 1 || (count == 1 && all[0]->failure)) {
+        put(out, STR(",\"attempts\":["));
+        for (size_t i = count; i; i--) {
+            put_attempt(out, all[i - 1]);
+            if (i > 1) put(out, STR(","));
+        }
+        put(out, STR("]"));
+    }
+    if (!x->failure.len || !x->flight.count) return;
+    put(out, STR(",\"flight\":"));
+    if (flight_write(&x->flight, x->call->started_us, out)) buf_clear(out);
+}
+
 void access_log_write(struct exchange *x)
 {
     struct gateway *g = x->gateway;
@@ -100,7 +142,9 @@ void access_log_write(struct exchange *x)
     if (x->usage.is_known) {
         put_u64(out, STR(",\"input_tokens\":"), x->usage.input_tokens);
         put_u64(out, STR(",\"output_tokens\":"), x->usage.output_tokens);
+        if (x->is_estimated) put(out, STR(",\"is_estimated\":true"));
     }
+    put_attempts(out, x);
     put_str(out, STR(",\"error\":"), x->failure);
     put(out, STR("}"));
     // One that did not fit has lost its beginning; what it would have told is in the counters.

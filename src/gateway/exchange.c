@@ -11,12 +11,24 @@
 // For what is added to a head, and for an upstream's, which may be larger than a client's.
 enum { HEAD_ROOM = GATEWAY_UPSTREAM_HEAD_MAX + 8 * 1024 };
 
+// So much sooner than it asked for a client is told that its time is over, to hear it.
+enum { EARLY_MS = 10 };
+
 static const struct step exchange_steps[] = {
-    [EXCHANGE_RECEIVE] = {"receive", STEP_BIT(EXCHANGE_AWAIT) | STEP_BIT(EXCHANGE_ENDED)},
-    [EXCHANGE_AWAIT] = {"await", STEP_BIT(EXCHANGE_RELAY) | STEP_BIT(EXCHANGE_ENDED)},
-    [EXCHANGE_RELAY] = {"relay", STEP_BIT(EXCHANGE_ENDED)},
+    [EXCHANGE_RECEIVE] = {"receive", STEP_BIT(EXCHANGE_WAIT) | STEP_BIT(EXCHANGE_AWAIT) |
+                                         STEP_BIT(EXCHANGE_ENDED)},
+    [EXCHANGE_WAIT] = {"wait", STEP_BIT(EXCHANGE_AWAIT) | STEP_BIT(EXCHANGE_ENDED)},
+    [EXCHANGE_AWAIT] = {"await", STEP_BIT(EXCHANGE_AWAIT) | STEP_BIT(EXCHANGE_WAIT) |
+                                     STEP_BIT(EXCHANGE_RELAY) | STEP_BIT(EXCHANGE_ENDED)},
+    [EXCHANGE_RELAY] = {"relay", STEP_BIT(EXCHANGE_AWAIT) | STEP_BIT(EXCHANGE_WAIT) |
+                                     STEP_BIT(EXCHANGE_ENDED)},
     [EXCHANGE_ENDED] = {"ended", 0},
 };
+
+void exchange_move(struct exchange *x, enum exchange_step to)
+{
+    steps_move(exchange_steps, &x->step, to);
+}
 
 static struct exchange *of_user(struct server_call_user *user)
 {
@@ -63,46 +75,93 @@ void exchange_end(struct exchange *x)
 {
     struct gateway *g = x->gateway;
 
-    steps_move(exchange_steps, &x->step, EXCHANGE_ENDED);
-    if (x->mode == EXCHANGE_EVENTS && !x->usage.is_known) x->usage = x->relay.stream.usage;
+    // An attempt that still runs has lost whoever wanted its answer.
+    exchange_attempt_end(x, FAILURE_CANCELED);
+    exchange_move(x, EXCHANGE_ENDED);
     x->ended_us = loop_clock(g->loop);
     count(x);
     access_log_write(x);
     client_call_cancel(&x->up);
     loop_alarm_stop(g->loop, &x->timer);
     list_remove(&x->link);
+    list_remove(&x->wait_link);
     buf_done(&x->body);
+    buf_done(&x->remade);
+    buf_done(&x->held);
     buf_done(&x->head);
     buf_done(&x->answer);
     relay_done(&x->relay);
+    transcript_done(&x->transcript);
     gateway_view_give(g, x->view);
     pool_give(&g->exchange_pool, x);
 }
 
 // --- Time ---
 
+static const struct settings_timeouts *timeouts(const struct exchange *x)
+{
+    return &x->model_settings->timeouts;
+}
+
 // Whether a stream has brought its first token, or an answer that passes in pieces its head.
 static bool is_begun(const struct exchange *x)
 {
     if (x->step != EXCHANGE_RELAY || x->mode == EXCHANGE_GATHER) return false;
-    return x->mode != EXCHANGE_EVENTS || x->relay.stream.has_content;
+    return x->mode != EXCHANGE_EVENTS || x->attempt->first_us;
 }
 
 // What the upstream is waited for: the first event of a stream, or the next piece. An answer that
 // comes whole is only bounded by the total.
 static msec progress_due(const struct exchange *x)
 {
-    if (x->step == EXCHANGE_RECEIVE || server_call_is_congested(x->call)) return INT64_MAX;
-    if (is_begun(x)) return x->progress_at + x->timeouts->between_tokens_ms;
-    return x->request.is_stream ? x->sent_at + x->timeouts->first_token_ms : INT64_MAX;
+    if (x->step == EXCHANGE_WAIT) return x->wait_until;
+    if (x->step == EXCHANGE_RECEIVE || server_call_is_congested(x->call)) return TIME_NEVER;
+    if (is_begun(x)) {
+        msec idle = timeouts(x)->between_tokens_ms;
+        return x->progress_at + (x->idle_ms < idle ? x->idle_ms : idle);
+    }
+    return x->request.is_stream ? x->sent_at + timeouts(x)->first_token_ms : TIME_NEVER;
+}
+
+// Whether a stream's head could go out before its first event, to say that it was heard.
+static bool has_head_in_hand(const struct exchange *x)
+{
+    return x->step == EXCHANGE_RELAY && x->mode == EXCHANGE_EVENTS && !x->call->status;
 }
 
 static msec comment_due(const struct exchange *x)
 {
     msec every = x->view->settings->limits.keepalive_comment_ms;
 
-    if (!every || !x->call->status || x->mode != EXCHANGE_EVENTS) return INT64_MAX;
-    return server_call_is_congested(x->call) ? INT64_MAX : x->wrote_at + every;
+    if (!has_head_in_hand(x) && !(x->call->status && x->request.is_stream)) return TIME_NEVER;
+    if (x->idle_ms / 2 < every) every = x->idle_ms / 2;
+    if (!every || server_call_is_congested(x->call)) return TIME_NEVER;
+    return x->wrote_at + every;
+}
+
+// The client's patience with an answer that has not begun.
+static msec start_due(const struct exchange *x)
+{
+    return x->call->status || x->step == EXCHANGE_RECEIVE ? TIME_NEVER : x->start_due;
+}
+
+static void end_late(struct exchange *x)
+{
+    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_DEADLINE, 0);
+    metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
+    x->failure = x->is_route_late ? STR("total_timeout") : STR("client_deadline");
+    x->is_final = true;
+    client_call_cancel(&x->up);
+    // A short deadline of a client's says nothing of the upstream.
+    exchange_failed(x, x->is_route_late ? FAILURE_SILENT : FAILURE_CANCELED, ERR_TIMEOUT);
+}
+
+static void end_silent(struct exchange *x)
+{
+    x->failure = is_begun(x) ? STR("between_tokens_timeout") : STR("first_token_timeout");
+    metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
+    client_call_cancel(&x->up);
+    exchange_relay_cut(x, ERR_TIMEOUT);
 }
 
 static void on_timer(struct timer *t)
@@ -111,21 +170,25 @@ static void on_timer(struct timer *t)
     msec now = x->gateway->loop->now;
 
     if (x->step == EXCHANGE_RECEIVE && now >= x->total_due) {
-        exchange_answer_error(x, &(struct exchange_error){408, STR("request_timeout"),
-                                                          STR("The request's body did not arrive "
-                                                              "in time.")});
+        exchange_answer_error(x, &(struct exchange_error){.status = 408,
+                                                          .code = STR("request_timeout"),
+                                                          .message = STR("The request's body did "
+                                                                         "not arrive in time.")});
         return;
     }
-    if (now >= x->total_due || now >= progress_due(x)) {
-        x->failure = now >= x->total_due ? STR("total_timeout")
-                     : is_begun(x)       ? STR("between_tokens_timeout")
-                                         : STR("first_token_timeout");
-        metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
-        client_call_cancel(&x->up);
-        exchange_relay_cut(x, ERR_TIMEOUT);
+    if (now >= x->total_due || (now >= start_due(x) && !has_head_in_hand(x))) {
+        end_late(x);
         return;
     }
-    if (now >= comment_due(x)) exchange_relay_comment(x);
+    if (x->step == EXCHANGE_WAIT && now >= x->wait_until) {
+        exchange_next(x);
+        return;
+    }
+    if (now >= progress_due(x)) {
+        end_silent(x);
+        return;
+    }
+    if (now >= comment_due(x) || now >= start_due(x)) exchange_relay_comment(x);
     exchange_watch(x);
 }
 
@@ -135,6 +198,7 @@ void exchange_watch(struct exchange *x)
 
     if (progress_due(x) < due) due = progress_due(x);
     if (comment_due(x) < due) due = comment_due(x);
+    if (start_due(x) < due) due = start_due(x);
     // One that is armed for an earlier time looks again when it fires; moving it with every event
     // would cost more.
     if (x->timer.is_armed && x->timer.due <= due) return;
@@ -148,7 +212,9 @@ static void on_head(struct client_call *up)
     struct exchange *x = of_up(up);
 
     x->progress_at = x->gateway->loop->now;
-    steps_move(exchange_steps, &x->step, EXCHANGE_RELAY);
+    x->attempt->status = up->head.status;
+    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_HEAD, up->head.status);
+    exchange_move(x, EXCHANGE_RELAY);
     exchange_relay_head(x);
 }
 
@@ -160,17 +226,22 @@ static void on_answer_body(struct client_call *up)
 static void refuse_body(struct exchange *x, err why)
 {
     if (why == ERR_LIMIT) {
-        exchange_answer_error(x, &(struct exchange_error){413, STR("request_too_large"),
-                                                          STR("The request's body is too large.")});
+        exchange_answer_error(
+            x, &(struct exchange_error){.status = 413,
+                                        .code = STR("request_too_large"),
+                                        .message = STR("The request's body is too large.")});
     } else {
-        exchange_answer_error(x, &(struct exchange_error){400, STR("bad_framing"),
-                                                          STR("The request's body is malformed.")});
+        exchange_answer_error(
+            x, &(struct exchange_error){.status = 400,
+                                        .code = STR("bad_framing"),
+                                        .message = STR("The request's body is malformed.")});
     }
 }
 
 static void refuse_upload(struct exchange *x, err why)
 {
     client_call_cancel(&x->up);
+    exchange_attempt_end(x, FAILURE_CANCELED); // it is the client's doing
     if (x->call->status) {
         exchange_relay_cut(x, why);
     } else {
@@ -228,6 +299,31 @@ static enum client_body framing_of(const struct exchange *x)
     return x->call->head.framing == H1_LENGTH ? CLIENT_BODY_LENGTH : CLIENT_BODY_CHUNKED;
 }
 
+static msec sooner(msec a, msec b)
+{
+    return a < b ? a : b;
+}
+
+void exchange_set_deadlines(struct exchange *x)
+{
+    const struct deadline_fields *d = &x->deadlines;
+    msec arrived = x->call->started_us / 1000;
+    msec route = x->gateway->loop->now + timeouts(x)->total_ms;
+    msec whole = TIME_NEVER;
+
+    if (d->whole_ms != TIME_NEVER)
+        whole = arrived + d->whole_ms - sooner(EARLY_MS, d->whole_ms / 20);
+    if (d->start_ms != TIME_NEVER)
+        x->start_due = arrived + d->start_ms - sooner(EARLY_MS, d->start_ms / 20);
+    x->idle_ms = d->idle_ms;
+    if (d->idle_ms != TIME_NEVER)
+        x->start_due =
+            sooner(x->start_due, arrived + d->idle_ms - sooner(EARLY_MS, d->idle_ms / 20));
+    x->is_route_late = route <= whole;
+    x->total_due = sooner(route, whole);
+    loop_alarm_stop(x->gateway->loop, &x->timer); // of receiving
+}
+
 void exchange_send(struct exchange *x)
 {
     struct gateway *g = x->gateway;
@@ -237,9 +333,12 @@ void exchange_send(struct exchange *x)
     x->up.request.framing = framing_of(x);
     exchange_request_body(x);
     if (exchange_request_head(x)) {
-        exchange_answer_error(x, &(struct exchange_error){431, STR("request_headers_too_large"),
-                                                          STR("the request's headers are too large "
-                                                              "to be passed on")});
+        exchange_attempt_end(x, FAILURE_CANCELED);
+        exchange_answer_error(
+            x, &(struct exchange_error){.status = 431,
+                                        .code = STR("request_headers_too_large"),
+                                        .message = STR("the request's headers are too large to be "
+                                                       "passed on")});
         return;
     }
     x->up.request.head = buf_view(&x->head);
@@ -247,14 +346,12 @@ void exchange_send(struct exchange *x)
     x->up.request.body_count = x->piece_count;
     x->up.request.is_head_request = str_eq(x->call->head.method, STR("HEAD"));
     x->up.request.is_repeatable = x->up.request.framing == CLIENT_BODY_WHOLE;
-    x->up.request.connect_ms = x->timeouts->connect_ms;
-    x->attempts = 1;
-    steps_move(exchange_steps, &x->step, EXCHANGE_AWAIT);
-    loop_alarm_stop(g->loop, &x->timer); // of receiving
-    x->total_due = g->loop->now + x->timeouts->total_ms;
+    x->up.request.connect_ms = timeouts(x)->connect_ms;
+    exchange_move(x, EXCHANGE_AWAIT);
     x->sent_at = g->loop->now;
     client_call_start(&x->up);
     x->sent_us = loop_clock(g->loop);
+    flight_note(&x->flight, x->sent_us, FLIGHT_SENT, x->attempts);
     exchange_watch(x);
 }
 
@@ -311,6 +408,7 @@ static void on_gone(struct server_call_user *user, err why)
     struct exchange *x = of_user(user);
 
     x->is_client_gone = true;
+    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_GONE, 0);
     x->failure = why == ERR_TIMEOUT ? STR("client_too_slow") : STR("client_gone");
     exchange_end(x);
 }
@@ -374,8 +472,9 @@ static void dispatch(struct exchange *x)
         break;
     case ROUTE_UNKNOWN:
     case ROUTE_KINDS:
-        exchange_answer_error(
-            x, &(struct exchange_error){404, STR("unknown_url"), STR("Unknown request URL.")});
+        exchange_answer_error(x, &(struct exchange_error){.status = 404,
+                                                          .code = STR("unknown_url"),
+                                                          .message = STR("Unknown request URL.")});
         break;
     }
 }
@@ -392,18 +491,27 @@ void exchange_start(struct gateway *g, struct server_call *call)
     x->user.events = &call_events;
     call->user = &x->user;
     list_push_back(&g->exchanges, &x->link);
+    list_init(&x->wait_link);
     x->step = EXCHANGE_RECEIVE;
-    x->total_due = INT64_MAX;
+    x->total_due = TIME_NEVER;
+    x->start_due = TIME_NEVER;
+    x->idle_ms = TIME_NEVER;
     x->mode = EXCHANGE_PLAIN;
     x->route = route_match(call->head.method, call->head.target);
     x->id = choose_id(x);
     buf_init(&x->body, limits->body_bytes);
     buf_init(&x->head, (size_t)limits->head_bytes + HEAD_ROOM);
     buf_init(&x->answer, EXCHANGE_GATHER_MAX);
+    buf_init(&x->held, EXCHANGE_GATHER_MAX);
+    buf_init(&x->remade, 2 * (size_t)limits->body_bytes + 8 * EXCHANGE_TEXT_MAX);
+    transcript_init(&x->transcript, EXCHANGE_TEXT_MAX);
+    deadline_fields_read(&call->head, &x->deadlines);
     count_route(&g->metrics, x->route.kind);
     if (g->server.counts.calls_open > gateway_share(g, limits->streams)) {
-        exchange_answer_error(x, &(struct exchange_error){503, STR("overloaded"),
-                                                          STR("Too many requests in flight.")});
+        exchange_answer_error(
+            x, &(struct exchange_error){.status = 503,
+                                        .code = STR("overloaded"),
+                                        .message = STR("Too many requests in flight.")});
         return;
     }
     dispatch(x);
@@ -412,5 +520,6 @@ void exchange_start(struct gateway *g, struct server_call *call)
 void exchange_stop(struct exchange *x, err why)
 {
     client_call_cancel(&x->up);
+    x->is_final = true;
     exchange_relay_cut(x, why);
 }

@@ -1,17 +1,28 @@
 // exchange: one request's life, from its head to its line in the access log.
 //
 //     RECEIVE --> AWAIT --> RELAY --> ended
-//        |          |         |
-//        +----------+---------+-----> ended (answered by ourselves, cut, or the client has gone)
+//        |         ^ |        |
+//        |         | v        |
+//        +-------> WAIT <-----+      (any step --> ended: answered by ourselves, or the client
+//        left)
 //
-// RECEIVE gathers a body that must be read before the request can be routed. In AWAIT the upstream
-// has the request, or gets it while the client still sends it, and its answer is due. RELAY passes
-// the answer on. How: EVENTS watches a stream of events for its finish; GATHER keeps a small answer
-// until it is whole, so that a cut one becomes an error instead of a stump; PLAIN passes pieces.
+// RECEIVE gathers a body that must be read before the request can be routed. An *attempt* asks one
+// upstream: in AWAIT it has the request, or gets it while the client still sends it, and its answer
+// is due; RELAY passes the answer on. How: EVENTS watches a stream of events for its finish; GATHER
+// keeps a small answer until it is whole, so that a cut one becomes an error instead of a stump;
+// PLAIN passes pieces. In WAIT nothing is under way: the next attempt waits for its time or a
+// place.
+//
+// An attempt that fails before anything was *released* to the client is followed by another one
+// where that may help. Of a stream nothing is released before the first event that says something;
+// if it fails later, another stream may finish the answer (exchange_recover.c).
 // Belongs to its gateway's loop.
 #pragma once
 
+#include "gateway/deadline_fields.h"
+#include "gateway/flight.h"
 #include "gateway/gateway.h"
+#include "gateway/plan.h"
 #include "gateway/relay.h"
 #include "gateway/route.h"
 #include "http/client_call.h"
@@ -19,6 +30,7 @@
 
 enum exchange_step {
     EXCHANGE_RECEIVE,
+    EXCHANGE_WAIT,
     EXCHANGE_AWAIT,
     EXCHANGE_RELAY,
     EXCHANGE_ENDED,
@@ -32,7 +44,25 @@ enum exchange_mode {
 
 enum {
     EXCHANGE_GATHER_MAX = 256 * 1024, // a larger answer passes in pieces
+    EXCHANGE_TEXT_MAX = 256 * 1024,   // of an answer that can still be finished by another stream
+    EXCHANGE_ATTEMPTS_MAX = 16,
     EXCHANGE_ID_MAX = 128,
+};
+
+// One try at an upstream, in the call's arena.
+struct exchange_attempt {
+    struct exchange_attempt *before;
+    const struct gateway_target *target;
+    size_t key;
+    enum relay_manner manner;
+    enum failure failure;
+    unsigned status; // 0: no head came
+    usec started_us;
+    usec first_us; // its first token, or its head where there are no tokens; 0: none came
+    usec ended_us; // 0: under way
+    struct openai_usage usage;
+    bool is_estimated; // the usage
+    bool is_spliced;   // it went on with the answer of another one
 };
 
 // What each piece of a stream touches stands together, in few cache lines.
@@ -41,36 +71,62 @@ struct exchange {
     struct gateway *gateway;
     struct gateway_view *view;
     struct server_call *call;
-    const struct settings_timeouts *timeouts;
+    const struct settings_model *model_settings;
     int step;
     enum exchange_mode mode;
     msec total_due;
+    msec start_due;   // the answer must have begun; TIME_NEVER once it has
+    msec idle_ms;     // what the client bears of silence
     msec sent_at;     // the request, to the upstream
     msec progress_at; // when the upstream last gave a sign of life
-    msec wrote_at;    // when the client last got something
+    msec wrote_at;    // when the client last got something, or its answer's head could have gone
     struct timer timer;
     struct client_call up;
     struct relay relay; // EVENTS
-    struct link link;   // in gateway->exchanges
+    struct transcript transcript;
+    bool is_released; // something of an answer has gone to the client that can't be taken back
+    bool has_place;   // the attempt holds one in its cell
+    bool is_again;    // the next attempt asks the same target
+    bool has_refusal; // `answer` and `up.head` are an error that the client may be shown
+    bool is_final;    // no further attempt
+    bool is_client_gone;
+    bool hides_usage;      // we asked for the stream's usage, the client did not
+    bool is_route_late;    // it is the route's own time that is over, not the client's
+    struct link link;      // in gateway->exchanges
+    struct link wait_link; // in gateway->waiting: for a place
     struct route route;
     struct openai_request request; // of a body that was read
-    struct gateway_origin *origin; // once routed
-    str model;                     // as asked for
-    str upstream_model;            // as sent
-    str id;                        // x-request-id
-    struct buf body;               // of the request; freed when an answer comes
-    struct buf head;               // of the upstream request, then of the answer
+    struct plan plan;
+    struct plan_choice choice;        // of the attempt under way, or the last
+    struct exchange_attempt *attempt; // the newest
+    struct gateway_origin *origin;    // once routed
+    str model;                        // as asked for
+    str upstream_model;               // as sent
+    str id;                           // x-request-id
+    struct buf body;                  // of the request; freed when no attempt can follow
+    struct buf remade;                // the body of an attempt that asks otherwise
+    struct buf head;                  // of the upstream request, then of the answer
+    struct buf held;                  // events that are not released
     struct iovec pieces[CLIENT_BODY_PIECES_MAX];
     int piece_count;
-    struct buf answer; // GATHER
-    struct openai_usage usage;
-    usec sent_us;  // the request to the upstream, by the exact clock
-    usec first_us; // the first piece of the answer to the client; 0 before
+    struct buf answer;         // GATHER
+    struct openai_usage usage; // of all attempts
+    bool is_estimated;         // some of it
+    usec sent_us;              // the request to the upstream, by the exact clock
+    usec first_us;             // the first piece of the answer to the client; 0 before
     usec ended_us;
-    usec own_us; // spent by ourselves until the first piece
-    str failure; // for the log: what went wrong
+    usec own_us;    // spent by ourselves until the first piece
+    usec waited_us; // in WAIT
+    usec wait_since_us;
+    msec wait_until;
+    str failure;      // for the log: what went wrong
+    enum failure why; // of the last attempt that failed
+    err reason;       // likewise, as the wire said it
     unsigned attempts;
-    bool is_client_gone;
+    unsigned asked; // how often the present target was
+    unsigned recoveries;
+    struct deadline_fields deadlines; // as the client sent them
+    struct flight flight;
 };
 
 // Takes over a call whose head has arrived.

@@ -21,6 +21,10 @@ static err put_own(struct exchange *x, struct buf *out)
         TRY(buf_append(out, x->origin->provider->name));
         TRY(buf_append(out, STR("\r\nx-sluice-attempts: ")));
         TRY(buf_append_u64(out, x->attempts));
+        if (x->why) {
+            TRY(buf_append(out, STR("\r\nx-sluice-failure: ")));
+            TRY(buf_append(out, failure_name(x->why)));
+        }
     }
     // A name that came from the client may hold what a field must not, and be of any length.
     if (x->origin && x->upstream_model.len && x->upstream_model.len <= MODEL_SHOWN_MAX &&
@@ -47,8 +51,19 @@ static err put_timing(struct exchange *x, struct buf *out)
     usec upstream = x->gateway->loop->now_us - x->sent_us;
 
     if (upstream < 0) upstream = 0;
+    for (const struct exchange_attempt *a = x->attempt ? x->attempt->before : NULL; a;
+         a = a->before) {
+        upstream += a->ended_us - a->started_us;
+    }
+    whole -= x->waited_us;
     x->own_us = whole > upstream ? whole - upstream : 0;
-    TRY(buf_append(out, STR("server-timing: upstream;dur=")));
+    TRY(buf_append(out, STR("server-timing: ")));
+    if (x->waited_us) {
+        TRY(buf_append(out, STR("queue;dur=")));
+        TRY(put_ms(out, x->waited_us));
+        TRY(buf_append(out, STR(", ")));
+    }
+    TRY(buf_append(out, STR("upstream;dur=")));
     TRY(put_ms(out, upstream));
     TRY(buf_append(out, STR(", own;dur=")));
     TRY(put_ms(out, x->own_us));
@@ -86,12 +101,20 @@ str exchange_answer_fields(struct exchange *x)
 }
 
 // When to come again, as the upstream said it; an error of ours in place of its own says so too.
-static err put_retry(struct exchange *x, unsigned status, struct buf *out)
+static err put_retry(struct exchange *x, const struct exchange_error *e, struct buf *out)
 {
+    unsigned status = e ? e->status : 0;
     static const str names[] = {STR_INIT("retry-after"), STR_INIT("retry-after-ms"),
                                 STR_INIT("x-should-retry")};
     bool is_refusal = x->up.has_head && x->up.head.status >= 400;
 
+    if (e && e->is_hopeless) TRY(buf_append(out, STR("x-should-retry: false\r\n")));
+    if (e && e->retry_ms > 0) {
+        uint64_t ms = (uint64_t)e->retry_ms;
+        TRY(buf_append_format(out, "retry-after: %lu\r\nretry-after-ms: %lu\r\n", (ms + 999) / 1000,
+                              ms));
+        return OK;
+    }
     for (size_t i = 0; is_refusal && i < sizeof(names) / sizeof(names[0]); i++) {
         const struct h1_field *f = h1_field_find(&x->up.head, names[i]);
         if (!f) continue;
@@ -104,7 +127,8 @@ static err put_retry(struct exchange *x, unsigned status, struct buf *out)
     return buf_append(out, STR("retry-after: 1\r\n"));
 }
 
-void exchange_answer_json(struct exchange *x, unsigned status, str body)
+static void answer_json(struct exchange *x, unsigned status, str body,
+                        const struct exchange_error *e)
 {
     struct iovec iov = stream_piece(body);
     struct server_answer answer = {.status = status, .has_length = true, .length = body.len};
@@ -113,10 +137,15 @@ void exchange_answer_json(struct exchange *x, unsigned status, str body)
     // All of it is short, but for ids and names that were bounded before.
     (void)put_own(x, &x->head);
     (void)buf_append(&x->head, STR("content-type: application/json\r\n"));
-    (void)put_retry(x, status, &x->head);
+    (void)put_retry(x, e, &x->head);
     answer.fields = buf_view(&x->head);
     server_call_respond(x->call, &answer, &iov, 1, true);
     exchange_end(x);
+}
+
+void exchange_answer_json(struct exchange *x, unsigned status, str body)
+{
+    answer_json(x, status, body, NULL);
 }
 
 void exchange_answer_error(struct exchange *x, const struct exchange_error *e)
@@ -129,8 +158,62 @@ void exchange_answer_error(struct exchange *x, const struct exchange_error *e)
     buf_init(&body, 16 * 1024);
     // Messages are clipped long before.
     (void)openai_write_error(&body, &error);
-    exchange_answer_json(x, e->status, buf_view(&body));
+    answer_json(x, e->status, buf_view(&body), e);
     buf_done(&body);
+}
+
+// Nobody could be asked, or nobody may be any more.
+static struct exchange_error error_without_answer(const struct exchange *x)
+{
+    msec now = x->gateway->loop->now;
+    msec wait = x->wait_until > now && x->wait_until != TIME_NEVER ? x->wait_until - now : 1000;
+
+    if (x->why == FAILURE_LIMITED)
+        return (struct exchange_error){.status = 429,
+                                       .code = STR("rate_limit_exceeded"),
+                                       .message = STR("The upstream's rate limit is reached."),
+                                       .retry_ms = wait};
+    if (x->attempts)
+        return (struct exchange_error){.status = 503,
+                                       .code = STR("no_target_left"),
+                                       .message = STR("No target could answer."),
+                                       .retry_ms = wait,
+                                       .is_hopeless = true};
+    if (x->wait_until > now)
+        return (struct exchange_error){.status = 503,
+                                       .code = STR("circuit_open"),
+                                       .message = STR("The upstream has failed of late and is left "
+                                                      "alone for a while."),
+                                       .retry_ms = wait};
+    return (struct exchange_error){.status = 400,
+                                   .code = STR("no_target"),
+                                   .message = STR("No target of this model can serve what the "
+                                                  "request needs.")};
+}
+
+void exchange_give_up(struct exchange *x)
+{
+    struct server_call *call = x->call;
+    bool is_stream = x->request.is_stream && call->status;
+
+    exchange_attempt_end(x, FAILURE_CANCELED); // ended already where there was one
+    if (is_stream && call->status == 200) {
+        exchange_relay_error(x);
+    } else if (call->status) {
+        metrics_add(&x->gateway->metrics.streams_cut, 1);
+        if (!x->failure.len) x->failure = exchange_answer_error_of(x, x->reason).code;
+        exchange_end(x);
+        server_call_abort(call);
+    } else if (x->has_refusal && !x->is_final) {
+        x->failure = x->failure.len ? x->failure : failure_name(x->why);
+        exchange_relay_refusal(x);
+    } else if (x->reason) {
+        struct exchange_error e = exchange_answer_error_of(x, x->reason);
+        exchange_answer_error(x, &e);
+    } else {
+        struct exchange_error e = error_without_answer(x);
+        exchange_answer_error(x, &e);
+    }
 }
 
 struct exchange_error exchange_answer_error_of(const struct exchange *x, err why)
@@ -139,30 +222,37 @@ struct exchange_error exchange_answer_error_of(const struct exchange *x, err why
 
     switch (why) {
     case ERR_TIMEOUT:
-        return (struct exchange_error){504, STR("upstream_timeout"),
-                                       STR("The upstream did not answer in time.")};
+        return (struct exchange_error){.status = 504,
+                                       .code = STR("upstream_timeout"),
+                                       .message = STR("The upstream did not answer in time.")};
     case ERR_RESOLVE:
     case ERR_REFUSED:
     case ERR_UNREACHABLE:
-        return (struct exchange_error){502, STR("upstream_unreachable"),
-                                       STR("The upstream could not be reached.")};
+        return (struct exchange_error){.status = 502,
+                                       .code = STR("upstream_unreachable"),
+                                       .message = STR("The upstream could not be reached.")};
     case ERR_TLS:
     case ERR_CERTIFICATE:
-        return (struct exchange_error){502, STR("upstream_tls"),
-                                       STR("No trusted TLS connection to the upstream.")};
+        return (struct exchange_error){.status = 502,
+                                       .code = STR("upstream_tls"),
+                                       .message =
+                                           STR("No trusted TLS connection to the upstream.")};
     case ERR_CANCELED:
-        return (struct exchange_error){503, STR("shutting_down"),
-                                       STR("The gateway is shutting down.")};
+        return (struct exchange_error){.status = 503,
+                                       .code = STR("shutting_down"),
+                                       .message = STR("The gateway is shutting down.")};
     case ERR_SYNTAX:
     case ERR_LIMIT:
     case ERR_UNSUPPORTED:
-        return (struct exchange_error){502, STR("upstream_malformed"),
-                                       STR("The upstream's answer is malformed.")};
+        return (struct exchange_error){.status = 502,
+                                       .code = STR("upstream_malformed"),
+                                       .message = STR("The upstream's answer is malformed.")};
     default:
         return (struct exchange_error){
-            502, has_answered ? STR("upstream_cut") : STR("upstream_closed"),
-            has_answered ? STR("The upstream ended its answer before it was complete.")
-                         : STR("The upstream closed the connection without an answer.")};
+            .status = 502,
+            .code = has_answered ? STR("upstream_cut") : STR("upstream_closed"),
+            .message = has_answered ? STR("The upstream ended its answer before it was complete.")
+                                    : STR("The upstream closed the connection without an answer.")};
     }
 }
 
@@ -228,9 +318,10 @@ bool exchange_answer_models(struct exchange *x)
         if (m) write_model(&w, s, m);
     }
     if (x->route.kind == ROUTE_MODEL && !m) {
-        exchange_answer_error(x,
-                              &(struct exchange_error){404, STR("model_not_found"),
-                                                       STR("The requested model does not exist.")});
+        exchange_answer_error(
+            x, &(struct exchange_error){.status = 404,
+                                        .code = STR("model_not_found"),
+                                        .message = STR("The requested model does not exist.")});
     } else {
         exchange_answer_json(x, 200, buf_view(&x->answer));
     }

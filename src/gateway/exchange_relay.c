@@ -20,10 +20,14 @@ static bool is_watched(enum route_kind kind)
     return kind == ROUTE_CHAT || kind == ROUTE_RESPONSES;
 }
 
+// An error that another attempt may take the place of is kept until that is decided.
 static enum exchange_mode mode_for(const struct exchange *x)
 {
-    if (!is_watched(x->route.kind)) return EXCHANGE_PLAIN;
-    if (has_type(x, STR("text/event-stream"))) return EXCHANGE_EVENTS;
+    bool is_kept = x->up.head.status >= 400 && x->up.request.framing == CLIENT_BODY_WHOLE &&
+                   x->route.kind == ROUTE_JSON;
+
+    if (!is_watched(x->route.kind) && !is_kept) return EXCHANGE_PLAIN;
+    if (has_type(x, STR("text/event-stream")) && x->up.head.status < 400) return EXCHANGE_EVENTS;
     if (x->up.body.framing == H1_LENGTH && x->up.body.left > EXCHANGE_GATHER_MAX)
         return EXCHANGE_PLAIN;
     return EXCHANGE_GATHER;
@@ -75,23 +79,65 @@ static void finish(struct exchange *x)
 
     // It is at its end already, which is what this tells the client's side of the upstream.
     if (x->up.conn && client_call_next(&x->up, &none) == ERR_EOF) assert(!x->up.conn);
+    exchange_attempt_end(x, x->has_refusal ? x->why : FAILURE_NONE);
     exchange_end(x);
 }
 
-static void end_with_error(struct exchange *x, str forward, err why)
+static void note_first_token(struct exchange *x)
 {
-    struct exchange_error e = exchange_answer_error_of(x, why);
+    exchange_first_token(x);
+    flight_note(&x->flight, x->attempt->first_us, FLIGHT_TOKEN, 0);
+    exchange_watch(x); // from here on the bound is the one between tokens
+}
+
+// Another stream's answer goes on here.
+static void note_splice(struct exchange *x)
+{
+    x->attempt->is_spliced = true;
+    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_SPLICED, 0);
+    metrics_add(&x->gateway->metrics.recovered, 1);
+}
+
+// Gives the client what passes: nothing before the first event that says something, then all. A
+// stream that goes on with another one's answer has begun when something of its own passes.
+static void deliver(struct exchange *x, str forward)
+{
+    const struct exchange_attempt *a = x->attempt;
+
+    if (!a->first_us && x->relay.stream.has_content) note_first_token(x);
+    if (a->manner != x->relay.manner && !a->is_spliced) note_splice(x);
+    if (x->is_released) {
+        struct iovec iov = stream_piece(forward);
+        if (forward.len) emit(x, &iov, 1, false);
+        return;
+    }
+    bool is_kept = buf_append(&x->held, forward) == OK;
+    if (is_kept && !x->relay.stream.has_content) return;
+    exchange_release(x);
+    emit(x,
+         (struct iovec[]){stream_piece(buf_view(&x->held)),
+                          stream_piece(is_kept ? STR("") : forward)},
+         2, false);
+    buf_done(&x->held);
+}
+
+// What could not be finished: the upstream's own word for it, where it had one.
+void exchange_relay_error(struct exchange *x)
+{
+    struct exchange_error e = exchange_answer_error_of(x, x->reason);
     struct openai_error error = {.message = e.message, .type = STR("server_error"), .code = e.code};
+    bool is_told = x->why && x->relay.failure == x->why && buf_len(&x->relay.told);
     struct buf text;
 
     metrics_add(&x->gateway->metrics.streams_cut, 1);
-    if (!x->failure.len) x->failure = e.code;
+    if (!x->failure.len) x->failure = is_told ? failure_name(x->why) : e.code;
     buf_init(&text, 4096);
     // Our own messages are short.
-    (void)openai_write_stream_error(&text, &x->relay.stream, &error);
-    emit(x, (struct iovec[]){stream_piece(forward), stream_piece(buf_view(&text))}, 2, true);
+    if (!is_told) (void)openai_write_stream_error(&text, &x->relay.stream, &error);
+    str last = is_told ? buf_view(&x->relay.told) : buf_view(&text);
+    emit(x, (struct iovec[]){stream_piece(buf_view(&x->held)), stream_piece(last)}, 2, true);
     buf_done(&text);
-    exchange_end(x); // closes the upstream's connection, whose memory `forward` may be
+    exchange_end(x);
 }
 
 static void end_events(struct exchange *x, str forward)
@@ -99,17 +145,21 @@ static void end_events(struct exchange *x, str forward)
     str tail = STR("");
 
     // What was held may move when the end is looked at, so it goes out before.
-    if (x->relay.ready) {
-        struct iovec iov = stream_piece(forward);
-        emit(x, &iov, 1, false);
+    if (x->relay.ready || buf_len(&x->relay.out)) {
+        deliver(x, forward);
         forward = STR("");
     }
     err e = relay_end(&x->relay, &tail);
     if (e) {
-        end_with_error(x, forward, e);
+        deliver(x, forward);
+        exchange_failed(x, e == ERR_REFUSED ? x->relay.failure : exchange_failure_of(x, e), e);
         return;
     }
-    emit(x, (struct iovec[]){stream_piece(forward), stream_piece(tail)}, 2, true);
+    str held = x->is_released ? STR("") : buf_view(&x->held);
+    if (!x->attempt->first_us) note_first_token(x);
+    if (x->attempt->manner != RELAY_FIRST && !x->attempt->is_spliced) note_splice(x);
+    emit(x, (struct iovec[]){stream_piece(held), stream_piece(forward), stream_piece(tail)}, 3,
+         true);
     finish(x);
 }
 
@@ -119,17 +169,15 @@ static bool relay_events(struct exchange *x, str piece, bool is_last)
     err e = relay_take(&x->relay, piece, &forward);
 
     if (e) {
-        end_with_error(x, forward, e);
+        deliver(x, forward);
+        exchange_failed(x, e == ERR_REFUSED ? x->relay.failure : exchange_failure_of(x, e), e);
         return true;
     }
     if (is_last) {
         end_events(x, forward);
         return true;
     }
-    if (forward.len || !x->call->status) {
-        struct iovec iov = stream_piece(forward);
-        emit(x, &iov, 1, false);
-    }
+    deliver(x, forward);
     return false;
 }
 
@@ -151,7 +199,7 @@ static bool is_encoded(const struct exchange *x)
     return f && x->mode == EXCHANGE_EVENTS && !str_eq_nocase(f->value, STR("identity"));
 }
 
-static bool refuse_answer(struct exchange *x)
+static void refuse_answer(struct exchange *x)
 {
     unsigned status = x->up.head.status;
     const struct h1_field *type = h1_field_find(&x->up.head, STR("content-type"));
@@ -163,8 +211,30 @@ static bool refuse_answer(struct exchange *x)
 
     e.message = arena_format(&x->call->arena, "The upstream answered %u with %" STR_FMT ".", status,
                              STR_ARG(shown));
-    client_call_cancel(&x->up);
     exchange_answer_error(x, &e);
+}
+
+void exchange_relay_refusal(struct exchange *x)
+{
+    if (is_refused(x) || is_encoded(x)) {
+        refuse_answer(x);
+        return;
+    }
+    struct iovec iov = stream_piece(buf_view(&x->answer));
+    emit(x, &iov, 1, true);
+    exchange_end(x);
+}
+
+// An answer that is none, all of it gathered: it may be shown to the client if nobody does better.
+static bool fail_gathered(struct exchange *x, str last)
+{
+    enum failure f = failure_of_answer(x->up.head.status, last);
+    str none;
+
+    if (last.ptr != buf_view(&x->answer).ptr && buf_append(&x->answer, last)) buf_clear(&x->answer);
+    if (x->up.conn) (void)client_call_next(&x->up, &none); // gives its connection back
+    x->has_refusal = true;
+    exchange_failed(x, f ? f : FAILURE_UNEXPECTED, OK);
     return true;
 }
 
@@ -178,13 +248,18 @@ static bool is_stump(const struct exchange *x, str body)
 static bool end_gathered(struct exchange *x, str last)
 {
     str held = buf_view(&x->answer);
+    str all = held.len ? held : last;
 
-    if (is_refused(x)) return refuse_answer(x);
-    if (is_stump(x, held.len ? held : last)) {
+    if (x->up.head.status >= 400 || is_refused(x)) return fail_gathered(x, all);
+    if (is_stump(x, all)) {
         exchange_relay_cut(x, ERR_CLOSED);
         return true;
     }
-    if (x->up.head.status == 200) x->usage = openai_answer_usage(held.len ? held : last);
+    if (x->is_released || x->call->status) { // the answer of another attempt has begun as a stream
+        exchange_failed(x, FAILURE_UNEXPECTED, OK);
+        return true;
+    }
+    if (x->up.head.status == 200) x->attempt->usage = openai_answer_usage(all);
     emit(x, (struct iovec[]){stream_piece(held), stream_piece(held.len ? STR("") : last)}, 2, true);
     finish(x);
     return true;
@@ -195,8 +270,15 @@ static bool relay_gathered(struct exchange *x, str piece, bool is_last)
     if (is_last && !buf_len(&x->answer)) return end_gathered(x, piece);
     if (!buf_append(&x->answer, piece)) return is_last ? end_gathered(x, STR("")) : false;
     // Larger than what is kept: from here on it passes in pieces.
-    if (is_refused(x)) return refuse_answer(x);
+    if (is_refused(x) || x->call->status) {
+        client_call_cancel(&x->up);
+        x->has_refusal = is_refused(x);
+        exchange_failed(x, FAILURE_UNEXPECTED, OK);
+        return true;
+    }
     x->mode = EXCHANGE_PLAIN;
+    exchange_release(x);
+    exchange_first_token(x);
     emit(x, (struct iovec[]){stream_piece(buf_view(&x->answer)), stream_piece(piece)}, 2, is_last);
     buf_done(&x->answer);
     if (is_last) finish(x);
@@ -207,6 +289,7 @@ static bool relay_plain(struct exchange *x, str piece, bool is_last)
 {
     struct iovec iov = stream_piece(piece);
 
+    if (!x->is_released) exchange_release(x);
     emit(x, &iov, 1, is_last);
     if (is_last) finish(x);
     return is_last;
@@ -244,60 +327,61 @@ static bool pull(struct exchange *x)
 
 void exchange_relay_pull(struct exchange *x)
 {
-    bool was_begun = x->relay.stream.has_content;
-
-    // A first token brings the bound closer: from here on it is the one between tokens.
-    if (!pull(x) && x->relay.stream.has_content != was_begun) exchange_watch(x);
+    (void)pull(x);
 }
 
 void exchange_relay_head(struct exchange *x)
 {
-    buf_done(&x->body);
+    enum relay_manner manner = x->attempt->manner;
+
     x->mode = mode_for(x);
+    x->wrote_at = x->call->status ? x->wrote_at : x->gateway->loop->now;
     if (is_encoded(x)) {
-        (void)refuse_answer(x);
+        client_call_cancel(&x->up);
+        x->has_refusal = true;
+        exchange_failed(x, FAILURE_UNEXPECTED, OK);
         return;
     }
-    if (x->mode == EXCHANGE_EVENTS)
+    if (x->mode == EXCHANGE_PLAIN && x->call->status) { // of an attempt to finish a stream
+        exchange_failed(x, FAILURE_UNEXPECTED, OK);
+        return;
+    }
+    if (x->mode == EXCHANGE_EVENTS) {
         relay_init(&x->relay,
                    x->route.kind == ROUTE_CHAT ? OPENAI_STREAM_CHAT : OPENAI_STREAM_RESPONSES,
-                   (size_t)x->view->settings->limits.event_bytes);
-    x->relay.stream.choices_expected = x->request.choice_count;
+                   (size_t)x->view->settings->limits.event_bytes, &x->transcript, manner);
+        x->relay.stream.choices_expected = x->request.choice_count;
+        x->relay.hides_usage = x->hides_usage;
+    } else if (x->mode == EXCHANGE_PLAIN) {
+        exchange_first_token(x);
+    }
     if (pull(x)) return;
-    // The head of a stream goes out before its first event: the client knows that it was heard.
-    if (x->mode != EXCHANGE_GATHER && !x->call->status) emit(x, NULL, 0, false);
+    // The head of what passes in pieces goes out before them: the client knows that it was heard.
+    if (x->mode == EXCHANGE_PLAIN && !x->call->status) {
+        exchange_release(x);
+        emit(x, NULL, 0, false);
+    }
     exchange_watch(x);
 }
 
 void exchange_relay_cut(struct exchange *x, err why)
 {
-    struct server_call *call = x->call;
-
-    if (!call->status) {
-        struct exchange_error e = exchange_answer_error_of(x, why);
-        exchange_answer_error(x, &e);
-        return;
-    }
-    if (x->mode == EXCHANGE_EVENTS && openai_stream_is_complete(&x->relay.stream)) {
+    if (x->step == EXCHANGE_RELAY && x->mode == EXCHANGE_EVENTS &&
+        openai_stream_is_complete(&x->relay.stream) && x->relay.manner == RELAY_FIRST &&
+        !x->attempt->ended_us) {
         // All has come but the end of the upstream's connection.
         x->failure = STR("");
         client_call_cancel(&x->up);
-        (void)end_events(x, STR(""));
+        end_events(x, STR(""));
         return;
     }
-    if (x->mode == EXCHANGE_EVENTS) {
-        end_with_error(x, STR(""), why);
-        return;
-    }
-    metrics_add(&x->gateway->metrics.streams_cut, 1);
-    if (!x->failure.len) x->failure = exchange_answer_error_of(x, why).code;
-    exchange_end(x);
-    server_call_abort(call);
+    exchange_failed(x, exchange_failure_of(x, why), why);
 }
 
 void exchange_relay_comment(struct exchange *x)
 {
     struct iovec iov = stream_piece(STR(": keep-alive\n\n"));
 
+    x->start_due = TIME_NEVER; // the answer has begun, as far as the client can tell
     emit(x, &iov, 1, false);
 }

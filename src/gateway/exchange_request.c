@@ -4,6 +4,7 @@
 #include "codec/json.h"
 #include "gateway/exchange_private.h"
 #include "gateway/field_rules.h"
+#include "provider/openai_continue.h"
 
 static bool passes(const struct exchange *x, const struct h1_field *f)
 {
@@ -57,9 +58,11 @@ static err put_framing(struct exchange *x, struct buf *out)
 err exchange_request_head(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
+    msec left = x->total_due - x->gateway->loop->now;
     struct buf *out = &x->head;
     char *room = NULL;
 
+    buf_clear(out);
     // Once, for a usual head; malloc is quickest below 1 KiB.
     TRY(buf_reserve(out, 1000, &room));
     TRY(buf_append(out, head->method));
@@ -67,11 +70,19 @@ err exchange_request_head(struct exchange *x)
     TRY(buf_append(out, x->origin->provider->url.path_prefix));
     TRY(buf_append(out, x->route.rest));
     TRY(buf_append(out, STR(" HTTP/1.1\r\n")));
-    TRY(buf_append(out, x->origin->head_fields));
+    TRY(buf_append(out, x->origin->head_fields[x->choice.key]));
     for (size_t i = 0; i < head->field_count; i++) {
         const struct h1_field *f = &head->fields[i];
-        if (passes(x, f)) TRY(put_field(out, f->name, f->value));
+        if (!passes(x, f)) continue;
+        if (field_rules_of(f->name) & FIELD_DEADLINE) {
+            TRY(deadline_fields_write(out, f->name, f->value, left));
+        } else {
+            TRY(put_field(out, f->name, f->value));
+        }
     }
+    TRY(buf_append(out, STR("x-sluice-deadline-ms: ")));
+    TRY(buf_append_u64(out, left > 1 ? (uint64_t)left : 1));
+    TRY(buf_append(out, STR("\r\n")));
     TRY(put_field(out, STR("x-request-id"), x->id));
     TRY(put_framing(x, out));
     return buf_append(out, STR("\r\n"));
@@ -103,20 +114,59 @@ static bool means(str quoted, str name)
     return json_string_is(str_sub(quoted, 1, quoted.len - 2), name);
 }
 
+// A stream that is to report its usage, though the client did not ask.
+static void ask_usage(struct exchange *x, str body, const struct openai_request *request)
+{
+    struct buf asked;
+
+    if (x->route.kind != ROUTE_CHAT || !request->is_stream || !x->origin->counts_usage) return;
+    buf_init(&asked, x->remade.max);
+    if (openai_ask_usage(&asked, body, request)) {
+        buf_done(&asked); // it has options of its own, or there is no room
+        return;
+    }
+    x->hides_usage = true;
+    buf_done(&x->remade);
+    x->remade = asked;
+}
+
+// The body that goes out is the client's, or one made of it; then `*remade` says where its parts
+// are.
+static const struct openai_request *body_of(struct exchange *x, struct openai_request *remade)
+{
+    str body = buf_view(&x->body);
+    const struct openai_request *request = &x->request;
+    size_t at = 0;
+
+    x->hides_usage = false;
+    if (x->relay.manner != RELAY_CONTINUE) buf_done(&x->remade);
+    if (buf_len(&x->remade)) {
+        body = buf_view(&x->remade);
+        if (openai_scan_request(body, remade, &at)) return &x->request;
+        request = remade;
+    }
+    ask_usage(x, body, request);
+    if (!buf_len(&x->remade)) return &x->request;
+    // What was made of a valid body is one.
+    return openai_scan_request(buf_view(&x->remade), remade, &at) ? &x->request : remade;
+}
+
 // Every "model" gets the one name: with two that differ the client would be routed by one and
 // might be served by the other.
 void exchange_request_body(struct exchange *x)
 {
     bool is_renamed = !str_eq(x->upstream_model, x->model);
-    str body = buf_view(&x->body);
+    struct openai_request remade;
+    const struct openai_request *request = body_of(x, &remade);
+    str body = buf_view(request == &remade ? &x->remade : &x->body);
     size_t at = 0;
 
     x->piece_count = 0;
-    if (is_renamed || x->request.model_count > 1) {
+    if (is_renamed || request->model_count > 1) {
         str quoted = is_renamed ? quote(&x->call->arena, x->upstream_model)
-                                : x->request.models[x->request.model_count - 1];
-        for (size_t i = 0; i < x->request.model_count; i++) {
-            str old = x->request.models[i];
+                                : request->models[request->model_count - 1];
+        for (size_t i = 0; i < request->model_count; i++) {
+            str old = request->models[i];
             size_t from = (size_t)(old.ptr - body.ptr);
             if (!is_renamed && means(old, x->model)) continue;
             add_piece(x, str_sub(body, at, from - at));

@@ -21,6 +21,7 @@ static const struct field_row rows[] = {
     {STR_INIT("connection"), HOP_BY_HOP},
     {STR_INIT("keep-alive"), HOP_BY_HOP},
     {STR_INIT("set-cookie"), FIELD_NOT_DOWN},
+    {STR_INIT("grpc-timeout"), FIELD_DEADLINE},
     {STR_INIT("x-request-id"), FIELD_NOT_UP | FIELD_REQUEST_ID},
     {STR_INIT("authorization"), FIELD_CREDENTIAL},
     {STR_INIT("server-timing"), FIELD_NOT_DOWN},
@@ -28,11 +29,14 @@ static const struct field_row rows[] = {
     {STR_INIT("accept-encoding"), FIELD_ENCODING},
     {STR_INIT("x-forwarded-for"), FIELD_NOT_UP},
     {STR_INIT("proxy-connection"), HOP_BY_HOP},
+    {STR_INIT("x-server-timeout"), FIELD_DEADLINE},
     {STR_INIT("x-forwarded-host"), FIELD_NOT_UP},
     {STR_INIT("transfer-encoding"), HOP_BY_HOP},
     {STR_INIT("x-accel-buffering"), FIELD_NOT_DOWN},
     {STR_INIT("x-forwarded-proto"), FIELD_NOT_UP},
+    {STR_INIT("x-stainless-timeout"), FIELD_DEADLINE},
     {STR_INIT("proxy-authorization"), HOP_BY_HOP},
+    {STR_INIT("x-stainless-read-timeout"), FIELD_DEADLINE},
     {STR_INIT("strict-transport-security"), FIELD_NOT_DOWN},
 };
 
@@ -41,9 +45,9 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]), LENGTH_MAX = 25 };
 // Where the rows of a length begin; those of the next length begin where they end.
 static const uint8_t starts[LENGTH_MAX + 2] = {
     [0] = 0,   [1] = 0,   [2] = 0,   [3] = 1,   [4] = 1,   [5] = 2,     [6] = 2,
-    [7] = 3,   [8] = 6,   [9] = 6,   [10] = 9,  [11] = 12, [12] = 12,   [13] = 13,
-    [14] = 15, [15] = 16, [16] = 18, [17] = 20, [18] = 23, [19] = 23,   [20] = 24,
-    [21] = 24, [22] = 24, [23] = 24, [24] = 24, [25] = 24, [26] = ROWS,
+    [7] = 3,   [8] = 6,   [9] = 6,   [10] = 9,  [11] = 12, [12] = 12,   [13] = 14,
+    [14] = 16, [15] = 17, [16] = 19, [17] = 22, [18] = 25, [19] = 25,   [20] = 27,
+    [21] = 27, [22] = 27, [23] = 27, [24] = 27, [25] = 28, [26] = ROWS,
 };
 
 unsigned field_rules_of(str name)

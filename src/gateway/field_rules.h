@@ -14,6 +14,7 @@ enum field_rule {
     FIELD_CREDENTIAL = 4, // not to an upstream for which we have one of our own
     FIELD_ENCODING = 8,   // not to an upstream whose answer is to be read
     FIELD_REQUEST_ID = 16,
+    FIELD_DEADLINE = 32, // goes up with what is left of it
 };
 
 // The rules for a field of that name, in any case, as bits; 0 where it passes both ways.

@@ -9,11 +9,12 @@ TEST(field_rules_hold_in_any_case)
     CHECK_EQ(field_rules_of(STR("Te")), FIELD_NOT_UP | FIELD_NOT_DOWN);
     CHECK_EQ(field_rules_of(STR("X-Sluice-Model")), FIELD_NOT_UP | FIELD_NOT_DOWN);
     CHECK_EQ(field_rules_of(STR("Authorization")), FIELD_CREDENTIAL);
+    CHECK_EQ(field_rules_of(STR("X-Stainless-Read-Timeout")), FIELD_DEADLINE);
 }
 
 TEST(field_rules_let_everything_else_pass)
 {
-    CHECK_EQ(field_rules_of(STR("x-stainless-timeout")), 0);
+    CHECK_EQ(field_rules_of(STR("x-stainless-retry-count")), 0);
     CHECK_EQ(field_rules_of(STR("openai-beta")), 0);
     CHECK_EQ(field_rules_of(STR("x-sluice")), 0);
     CHECK_EQ(field_rules_of(STR("hosts")), 0);

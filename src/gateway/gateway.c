@@ -1,8 +1,5 @@
-// Design: a view is dropped when it is no longer the current one, its last exchange has ended and
-// its connections are closed; gateway_view_give() and the end of a dial lead there.
 #include "gateway/gateway.h"
 
-#include "base/memory.h"
 #include "gateway/exchange.h"
 #include "provider/openai.h"
 
@@ -11,7 +8,6 @@
 enum {
     EXCHANGES_SPARE_MAX = 256,
     LOG_LINE_MAX = 64 * 1024,
-    RETIRE_MS = 100, // between two looks at a view whose dials are still ending
 };
 
 static void on_call(struct server *s, struct server_call *call)
@@ -52,92 +48,6 @@ static struct gateway_view *current(struct gateway *g)
     return container_of(g->views.next, struct gateway_view, link);
 }
 
-static void free_view(struct gateway_view *v)
-{
-    loop_alarm_stop(v->gateway->loop, &v->retire);
-    list_remove(&v->link);
-    for (size_t i = 0; i < v->settings->provider_count; i++) {
-        tls_client_close(v->origins[i].origin.target.tls);
-    }
-    settings_unref(v->settings);
-    arena_reset(&v->arena);
-    memory_free(v);
-}
-
-static bool has_closed_origins(const struct gateway_view *v)
-{
-    for (size_t i = 0; i < v->settings->provider_count; i++) {
-        if (!client_origin_is_closed(&v->origins[i].origin)) return false;
-    }
-    return true;
-}
-
-static void retire(struct gateway_view *v);
-
-static void on_retire(struct timer *t)
-{
-    retire(container_of(t, struct gateway_view, retire));
-}
-
-static void retire(struct gateway_view *v)
-{
-    for (size_t i = 0; i < v->settings->provider_count; i++) {
-        client_origin_close(&v->origins[i].origin);
-    }
-    if (has_closed_origins(v)) {
-        free_view(v);
-    } else {
-        loop_alarm(v->gateway->loop, &v->retire, RETIRE_MS, on_retire);
-    }
-}
-
-struct gateway_view *gateway_view_take(struct gateway *g)
-{
-    struct gateway_view *v = current(g);
-
-    v->exchange_count++;
-    return v;
-}
-
-void gateway_view_give(struct gateway *g, struct gateway_view *v)
-{
-    assert(v->exchange_count > 0);
-    v->exchange_count--;
-    if (v != current(g) && !v->exchange_count) retire(v);
-}
-
-static str host_field(struct arena *a, const struct settings_url *url)
-{
-    bool is_v6 = str_find_char(url->host, ':') < url->host.len;
-    bool is_usual = url->port == (url->is_tls ? 443 : 80);
-    str host = arena_format(a, is_v6 ? "[%" STR_FMT "]" : "%" STR_FMT, STR_ARG(url->host));
-
-    if (is_usual) return arena_format(a, "host: %" STR_FMT "\r\n", STR_ARG(host));
-    return arena_format(a, "host: %" STR_FMT ":%u\r\n", STR_ARG(host), url->port);
-}
-
-static err init_origin(struct gateway *g, struct gateway_view *v, struct gateway_origin *o,
-                       const struct settings_provider *p)
-{
-    static const str protocols[] = {STR_INIT("http/1.1")};
-    struct dial_target target = {.host = p->url.host, .port = p->url.port};
-    struct tls_client_options options = {.is_unverified = !p->tls_verify,
-                                         .ca_file = p->ca_file,
-                                         .protocols = protocols,
-                                         .protocol_count = 1};
-
-    o->provider = p;
-    o->has_credential = p->api_key.len > 0;
-    o->head_fields = host_field(&v->arena, &p->url);
-    if (o->has_credential)
-        o->head_fields =
-            arena_format(&v->arena, "%" STR_FMT "authorization: Bearer %" STR_FMT "\r\n",
-                         STR_ARG(o->head_fields), STR_ARG(p->api_key));
-    if (p->url.is_tls) TRY(tls_client_open(&options, NULL, &target.tls));
-    client_origin_init(&o->origin, &g->client, &target);
-    return OK;
-}
-
 static struct client_limits client_limits_of(const struct settings *s)
 {
     return (struct client_limits){
@@ -168,33 +78,23 @@ static struct server_limits server_limits_of(const struct gateway *g, const stru
 err gateway_apply(struct gateway *g, struct settings *settings)
 {
     struct gateway_view *old = list_is_empty(&g->views) ? NULL : current(g);
-    struct gateway_view *v = memory_new(struct gateway_view);
-    err e = OK;
+    struct gateway_view *v = NULL;
 
-    v->gateway = g;
-    v->settings = settings_ref(settings);
-    arena_init(&v->arena, 2048);
-    list_init(&v->link);
-    v->origins = arena_array(&v->arena, struct gateway_origin, settings->provider_count);
-    for (size_t i = 0; i < settings->provider_count && !e; i++) {
-        e = init_origin(g, v, &v->origins[i], &settings->providers[i]);
-    }
-    if (e) {
-        free_view(v);
-        return e;
-    }
+    TRY(gateway_view_new(g, settings, &v));
     list_push_front(&g->views, &v->link);
     g->server.limits = server_limits_of(g, settings);
     g->client.limits = client_limits_of(settings);
-    if (old && !old->exchange_count) retire(old);
+    if (old && !old->exchange_count) gateway_view_retire(old);
     return OK;
 }
 
 err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_options *options,
                  struct settings *settings)
 {
-    *g = (struct gateway){
-        .loop = loop, .access_log = options->access_log, .shares = options->shares};
+    *g = (struct gateway){.loop = loop,
+                          .access_log = options->access_log,
+                          .shares = options->shares,
+                          .told = options->told};
     struct server_limits server_limits = server_limits_of(g, settings);
     struct client_limits client_limits = client_limits_of(settings);
 
@@ -202,6 +102,8 @@ err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_opti
     g->wall_offset = clock_wall() - loop_clock(loop);
     list_init(&g->views);
     list_init(&g->exchanges);
+    list_init(&g->waiting);
+    cells_init(&g->cells, options->board, options->worker, loop->now);
     pool_init(&g->exchange_pool, sizeof(struct exchange), EXCHANGES_SPARE_MAX);
     buf_init(&g->log_line, LOG_LINE_MAX);
     random_init(&g->random, (uint64_t)clock_wall() ^ (uintptr_t)g);
@@ -216,19 +118,13 @@ void gateway_done(struct gateway *g)
 {
     assert(list_is_empty(&g->exchanges));
     while (!list_is_empty(&g->views)) {
-        struct gateway_view *v = current(g);
-        for (size_t i = 0; i < v->settings->provider_count; i++) {
-            client_origin_close(&v->origins[i].origin);
-        }
-        while (!has_closed_origins(v)) {
-            loop_turn(g->loop, 1);
-        }
-        free_view(v);
+        gateway_view_end(current(g));
     }
     server_done(&g->server);
     client_done(&g->client);
     pool_done(&g->exchange_pool);
     buf_done(&g->log_line);
+    cells_done(&g->cells);
 }
 
 void gateway_drain(struct gateway *g)
@@ -266,4 +162,12 @@ void gateway_measure(struct gateway *g)
     metrics_set(&m->upstream_connections, c->conns_opened);
     metrics_set(&m->upstream_reuses, c->conns_reused);
     metrics_set(&m->upstream_stale_retries, c->stale_retries);
+    cells_publish(&g->cells);
+}
+
+void gateway_tell(struct gateway *g, size_t cell, enum cell_news news)
+{
+    struct cell *c = cells_at(&g->cells, cell);
+
+    if (c) cell_tell(c, g->loop->now, news);
 }

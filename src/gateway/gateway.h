@@ -1,46 +1,29 @@
 // gateway: requests in, providers out; one a worker loop.
 //
 // Vocabulary: an *exchange* is one request's life, from its head to its log line (exchange.h). A
-// *view* is what a loop makes of the settings: origins with their connections. Settings are
-// replaced whole by gateway_apply(); an exchange keeps the view it began with. Everything but the
+// *view* is what a loop makes of the settings (gateway_view.h). Settings are replaced whole by
+// gateway_apply(); an exchange keeps the view it began with. Everything but the
 // counters belongs to the gateway's loop.
 #pragma once
 
 #include "base/random.h"
-#include "config/settings.h"
+#include "gateway/gateway_view.h"
 #include "gateway/metrics.h"
-#include "http/client.h"
 #include "http/server.h"
 #include "io/log_writer.h"
 #include "io/tls_client.h"
 
 enum { GATEWAY_UPSTREAM_HEAD_MAX = 64 * 1024 };
 
-// One provider as this loop reaches it.
-struct gateway_origin {
-    struct client_origin origin;
-    const struct settings_provider *provider;
-    str head_fields; // "host: ...\r\n", and the credential if there is one
-    bool has_credential;
-};
-
-struct gateway_view {
-    struct link link; // in gateway->views
-    struct gateway *gateway;
-    struct timer retire;
-    struct settings *settings;
-    struct gateway_origin *origins; // one a provider
-    struct arena arena;
-    uint32_t exchange_count;
-};
-
 struct gateway {
     struct loop *loop;
     struct server server;
     struct client client;
     struct link views; // the current one first, then those that still have exchanges
+    struct cells cells;
     struct pool exchange_pool;
     struct link exchanges;
+    struct link waiting; // exchanges, for a place in a cell
     struct random random;
     struct log_writer *access_log; // NULL: none is written
     unsigned shares;               // gateways that share the process's limits, this one included
@@ -50,12 +33,16 @@ struct gateway {
     usec date_second; // of `date`
     char date[32];    // the wall clock's second, for logs
     void (*drained)(struct gateway *g);
+    void (*told)(struct gateway *g); // news of a cell is on the board; may be NULL
 };
 
 struct gateway_options {
     struct dialer *dialer;         // outlives the gateway
     struct log_writer *access_log; // likewise; NULL: none is written
     unsigned shares;               // gateways that share the process's limits; at least 1
+    struct route_board *board;     // the process's; outlives the gateway
+    size_t worker;                 // of `shares`, from 0: which figures on the board are ours
+    void (*told)(struct gateway *g);
 };
 
 // `settings` gets a reference of its own.
@@ -80,5 +67,5 @@ void gateway_stop(struct gateway *g);
 // Closes every connection at once, and stops before where it wasn't.
 void gateway_close(struct gateway *g);
 
-struct gateway_view *gateway_view_take(struct gateway *g);
-void gateway_view_give(struct gateway *g, struct gateway_view *v);
+// Another worker's cell of the same way has opened or closed; `cell` counts as the board does.
+void gateway_tell(struct gateway *g, size_t cell, enum cell_news news);

@@ -1,46 +1,199 @@
+// Design: what passes is a range of the bytes that came, as long as nothing is left out or changed;
+// the first event that is copies what stands before it to `out`, which is then what goes on.
 #include "gateway/relay.h"
 
+#include "codec/json.h"
+#include "codec/json_write.h"
 #include "codec/sse.h"
 
-void relay_init(struct relay *r, enum openai_stream_kind kind, size_t event_bytes_max)
+enum verdict { PASSES, DROPPED, SPLICED };
+
+enum { ARENA_CHUNK = 2048 };
+
+void relay_init(struct relay *r, enum openai_stream_kind kind, size_t event_bytes_max,
+                struct transcript *t, enum relay_manner manner)
 {
-    *r = (struct relay){.stream = {.kind = kind}, .event_bytes_max = event_bytes_max};
+    *r = (struct relay){.stream = {.kind = kind},
+                        .event_bytes_max = event_bytes_max,
+                        .transcript = t,
+                        .manner = manner};
     // Behind a held part a whole piece may come.
     buf_init(&r->hold, event_bytes_max + 64 * 1024);
     buf_init(&r->join, event_bytes_max);
+    buf_init(&r->out, 2 * event_bytes_max + 128 * 1024);
+    buf_init(&r->splice, event_bytes_max + 1024);
+    buf_init(&r->told, event_bytes_max);
+    arena_init(&r->arena, ARENA_CHUNK);
 }
 
 void relay_done(struct relay *r)
 {
     buf_done(&r->hold);
     buf_done(&r->join);
+    buf_done(&r->out);
+    buf_done(&r->splice);
+    buf_done(&r->told);
+    arena_reset(&r->arena);
 }
 
-static err take_event(struct relay *r, str bytes)
+// The event again, as one line, with `text` in the place of its own. Several data lines were joined
+// by line feeds, which are white space to JSON.
+static err splice(struct relay *r, str data, str text)
 {
+    struct buf quoted;
+
+    buf_clear(&r->splice);
+    buf_init(&quoted, 6 * text.len + 2);
+    err e = json_write_quoted(&quoted, text);
+    str raw = str_sub(buf_view(&quoted), 1, buf_len(&quoted) - 2);
+    if (!e) e = buf_append(&r->splice, STR("data: "));
+    if (!e) e = openai_splice_content(&r->splice, data, r->stream.delta.content, raw);
+    buf_done(&quoted);
+    TRY(e);
+    for (size_t i = r->splice.start; i < r->splice.end; i++) {
+        if (r->splice.bytes[i] == '\n') r->splice.bytes[i] = ' ';
+    }
+    return buf_append(&r->splice, STR("\n\n"));
+}
+
+// A prefill goes without the white space at its end; a continuation that brings it brings it twice.
+static str skip_repeated_space(const struct relay *r, str text)
+{
+    str all = buf_view(&r->transcript->text);
+    size_t space = 0;
+
+    while (space < all.len && all.ptr[all.len - 1 - space] <= ' ') {
+        space++;
+    }
+    str tail = str_sub(all, all.len - space, space);
+    while (tail.len && !str_starts(text, tail)) {
+        tail = str_sub(tail, 1, tail.len);
+    }
+    return str_sub(text, tail.len, text.len);
+}
+
+// The text of an event, all of which may be new: what of it is, or how it fails.
+static err find_new(struct relay *r, str text, str *fresh)
+{
+    size_t left = buf_len(&r->transcript->text) - r->matched;
+
+    if (r->manner == RELAY_CONTINUE) {
+        *fresh = skip_repeated_space(r, text);
+        return OK;
+    }
+    size_t same = transcript_match(r->transcript, r->matched, text);
+    if (same < text.len && same < left) return ERR_TYPE;
+    r->matched += same;
+    *fresh = str_sub(text, same, text.len);
+    return OK;
+}
+
+// An event of a stream that finishes another one's answer, before it has brought anything new.
+static err take_repeated(struct relay *r, str data, enum verdict *v)
+{
+    const struct openai_delta *d = &r->stream.delta;
+    bool is_told = r->manner == RELAY_CONTINUE || r->matched == buf_len(&r->transcript->text);
+    str fresh = STR("");
+
+    *v = DROPPED;
+    if (d->has_other || d->is_finish) {
+        if (!is_told) return ERR_TYPE; // it ends, or does something else, before it was there
+        if (!d->content.len) {
+            r->manner = RELAY_FIRST;
+            *v = PASSES;
+            return OK;
+        }
+    }
+    if (!d->content.len) return OK; // its role, or thoughts that were thought before
+    str text = json_decode(d->content, &r->arena);
+    TRY(find_new(r, text, &fresh));
+    if (!fresh.len && !d->is_finish) return OK;
+    r->manner = RELAY_FIRST;
+    *v = fresh.len == text.len ? PASSES : SPLICED;
+    if (*v == PASSES) return OK;
+    TRY(splice(r, data, fresh));
+    // What was spliced is noted here, for the event itself holds more.
+    r->transcript->has_finish |= d->is_finish;
+    return buf_append(&r->transcript->text, fresh);
+}
+
+static err take_event(struct relay *r, str bytes, enum verdict *v)
+{
+    const struct openai_delta *d = &r->stream.delta;
     struct sse_event event;
 
+    *v = PASSES;
     TRY(sse_parse_event(bytes, &r->join, &event));
-    if (!event.has_data) return OK;
-    return openai_stream_event(&r->stream, event.data);
+    if (!event.has_data) {
+        if (r->manner != RELAY_FIRST) *v = DROPPED;
+        return OK;
+    }
+    TRY(openai_stream_event(&r->stream, event.data));
+    if (str_eq(event.data, STR("[DONE]"))) {
+        if (r->manner != RELAY_FIRST) *v = DROPPED;
+        return OK;
+    }
+    if (d->is_error) {
+        r->failure = failure_of_event(event.data);
+        // One that does not fit is told in our own words.
+        if (buf_append(&r->told, bytes)) buf_clear(&r->told);
+        return ERR_REFUSED;
+    }
+    if (d->content.len) r->tokens++;
+    if (d->is_usage_only && r->hides_usage) {
+        *v = DROPPED;
+        return OK;
+    }
+    if (r->manner != RELAY_FIRST) {
+        err e = take_repeated(r, event.data, v);
+        if (e || *v != PASSES) return e;
+    }
+    transcript_note(r->transcript, d, &r->arena);
+    if (r->arena.held > ARENA_CHUNK) arena_reset(&r->arena);
+    return OK;
 }
 
-// The length of the whole events at the front of `bytes`.
-static err take_events(struct relay *r, str bytes, size_t *whole)
+// The next event of `bytes` from `at` on: OK with its length, ERR_AGAIN where only a part is there.
+static err find_event(struct relay *r, str bytes, size_t at, size_t *len)
 {
+    str rest = str_sub(bytes, at, bytes.len);
+
+    if (!rest.len) return ERR_AGAIN;
+    bool is_part = sse_find_event(rest, &r->scanned, len) != OK;
+    if ((is_part ? rest.len : *len) > r->event_bytes_max) return ERR_LIMIT;
+    if (is_part) return ERR_AGAIN;
+    r->scanned = 0;
+    return OK;
+}
+
+// The whole events at the front of `bytes`, of which `*whole` are taken: what of them goes on.
+static err take_events(struct relay *r, str bytes, size_t *whole, str *forward)
+{
+    bool is_composed = false;
+    size_t from = 0; // what passes and is not in `out` yet begins here
     size_t len = 0;
+    err e = OK;
 
     *whole = 0;
+    buf_clear(&r->out);
     for (;;) {
-        str rest = str_sub(bytes, *whole, bytes.len);
-        if (!rest.len) return OK;
-        bool is_part = sse_find_event(rest, &r->scanned, &len) != OK;
-        if ((is_part ? rest.len : len) > r->event_bytes_max) return ERR_LIMIT;
-        if (is_part) return OK;
-        r->scanned = 0;
-        TRY(take_event(r, str_sub(rest, 0, len)));
+        enum verdict v = PASSES;
+        e = find_event(r, bytes, *whole, &len);
+        if (!e) e = take_event(r, str_sub(bytes, *whole, len), &v);
+        if (e) break;
+        if (v != PASSES) {
+            e = buf_append(&r->out, str_sub(bytes, from, *whole - from));
+            if (!e && v == SPLICED) e = buf_append(&r->out, buf_view(&r->splice));
+            if (e) break;
+            is_composed = true;
+            from = *whole + len;
+        }
         *whole += len;
     }
+    if (e == ERR_AGAIN) e = OK;
+    if (is_composed && buf_append(&r->out, str_sub(bytes, from, *whole - from))) return ERR_LIMIT;
+    *forward = is_composed ? buf_view(&r->out) : str_sub(bytes, 0, *whole);
+    return e;
 }
 
 err relay_take(struct relay *r, str piece, str *forward)
@@ -49,37 +202,48 @@ err relay_take(struct relay *r, str piece, str *forward)
 
     buf_consume(&r->hold, r->ready);
     r->ready = 0;
+    *forward = STR("");
     if (buf_len(&r->hold) == 0) {
         if (r->hold.bytes) buf_done(&r->hold);
-        err e = take_events(r, piece, &whole);
-        *forward = str_sub(piece, 0, whole);
-        if (e) return e;
+        TRY(take_events(r, piece, &whole, forward));
         return buf_append(&r->hold, str_sub(piece, whole, piece.len));
     }
-    *forward = STR("");
     TRY(buf_append(&r->hold, piece));
-    err e = take_events(r, buf_view(&r->hold), &whole);
-    *forward = str_sub(buf_view(&r->hold), 0, whole);
+    err e = take_events(r, buf_view(&r->hold), &whole, forward);
     r->ready = whole;
     return e;
 }
 
 // A last event may lack its blank line; it counts if it can be read, else it is dropped.
-static void end_event(struct relay *r)
+static err end_event(struct relay *r, str *tail)
 {
+    str held = STR("");
+    enum verdict v = DROPPED;
+
     buf_consume(&r->hold, r->ready);
     r->ready = 0;
+    buf_clear(&r->out);
+    held = buf_view(&r->hold);
     // A lone LF is the rest of the CRLF that ended the last event.
-    if (!buf_len(&r->hold) || str_eq(buf_view(&r->hold), STR("\n"))) return;
-    if (take_event(r, buf_view(&r->hold)) || buf_append(&r->hold, STR("\n\n"))) buf_clear(&r->hold);
+    if (!held.len || str_eq(held, STR("\n"))) return OK;
+    err e = take_event(r, held, &v);
+    if (e == ERR_REFUSED || e == ERR_TYPE) return e;
+    if (e || v == DROPPED) return OK;
+    TRY(buf_append(&r->out, v == SPLICED ? buf_view(&r->splice) : held));
+    if (v == PASSES) TRY(buf_append(&r->out, STR("\n\n")));
+    *tail = buf_view(&r->out);
+    return OK;
 }
 
 err relay_end(struct relay *r, str *tail)
 {
-    end_event(r);
+    *tail = STR("");
+    TRY(end_event(r, tail));
     if (!openai_stream_is_complete(&r->stream)) return ERR_CLOSED;
-    if (r->stream.kind == OPENAI_STREAM_CHAT && !r->stream.is_done && !r->stream.has_failed)
-        TRY(buf_append(&r->hold, STR("data: [DONE]\n\n")));
-    *tail = buf_view(&r->hold);
+    if (r->manner != RELAY_FIRST) return ERR_TYPE; // all of it, and not what was delivered
+    if (r->stream.kind == OPENAI_STREAM_CHAT && !r->stream.is_done && !r->stream.has_failed) {
+        TRY(buf_append(&r->out, STR("data: [DONE]\n\n")));
+        *tail = buf_view(&r->out);
+    }
     return OK;
 }

@@ -13,10 +13,12 @@
 // Passes `text` in pieces that end at random, all out of one array as a stream's would be.
 static err pass(str text, struct random *random, struct buf *out)
 {
+    struct transcript none;
     struct relay r;
     err e = OK;
 
-    relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+    transcript_init(&none, 0);
+    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
     while (text.len && !e) {
         size_t len = random ? 1 + random_below(random, text.len) : text.len;
         str forward = STR("");
@@ -90,6 +92,7 @@ TEST(relay_needs_a_finish_for_every_choice)
 
 TEST(relay_bounds_an_event)
 {
+    struct transcript none;
     struct relay r;
     char bytes[4096];
     str forward;
@@ -98,7 +101,8 @@ TEST(relay_bounds_an_event)
     for (size_t i = 0; i < sizeof(bytes); i++) {
         bytes[i] = 'x';
     }
-    relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+    transcript_init(&none, 0);
+    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
     for (int i = 0; i < 100 && !e; i++) {
         e = relay_take(&r, (str){.ptr = bytes, .len = sizeof(bytes)}, &forward);
     }
@@ -111,16 +115,19 @@ TEST(relay_takes_nothing_but_objects_for_events)
     static const char *const bad[] = {"[]", "[DON", "[", "1", "null", "\"x\"", "true", "[{}]"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct transcript none;
         struct relay r;
         struct buf text;
         str forward = STR("");
         str tail = STR("");
         buf_init(&text, 100);
         CHECK_EQ(buf_append_format(&text, "data: %s\n\n", bad[i]), OK);
-        relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+        transcript_init(&none, 0);
+        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
         CHECK_EQ(relay_take(&r, buf_view(&text), &forward), ERR_SYNTAX);
         relay_done(&r);
-        relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+        transcript_init(&none, 0);
+        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
         CHECK_EQ(relay_take(&r, str_sub(buf_view(&text), 0, buf_len(&text) - 2), &forward), OK);
         CHECK_EQ(relay_end(&r, &tail), ERR_CLOSED);
         relay_done(&r);
@@ -138,12 +145,14 @@ TEST(relay_bounds_an_event_to_the_byte_however_it_comes)
     text[0] = ':';
     for (size_t len = 1023; len <= 1025; len++) {
         for (size_t split = 0; split < len; split += 341) {
+            struct transcript none;
             struct relay r;
             str forward = STR("");
             str event = {end - len, len};
             end[-1] = end[-2] = '\n';
             *(end - len) = ':';
-            relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+            transcript_init(&none, 0);
+            relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
             CHECK_EQ(relay_take(&r, str_sub(event, 0, split), &forward), OK);
             CHECK_EQ(relay_take(&r, str_sub(event, split, len - split), &forward),
                      len > 1024 ? ERR_LIMIT : OK);
@@ -158,12 +167,14 @@ TEST(relay_adds_nothing_where_the_last_line_end_was_split)
                          "data: [DONE]\r\n\r\n");
 
     for (size_t split = 0; split < text.len; split++) {
+        struct transcript none;
         struct relay r;
         struct buf out;
         str forward = STR("");
         str tail = STR("");
         buf_init(&out, 1000);
-        relay_init(&r, OPENAI_STREAM_CHAT, 1024);
+        transcript_init(&none, 0);
+        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
         CHECK_EQ(relay_take(&r, str_sub(text, 0, split), &forward), OK);
         CHECK_EQ(buf_append(&out, forward), OK);
         CHECK_EQ(relay_take(&r, str_sub(text, split, text.len - split), &forward), OK);
@@ -174,4 +185,152 @@ TEST(relay_adds_nothing_where_the_last_line_end_was_split)
         relay_done(&r);
         buf_done(&out);
     }
+}
+
+// --- Finishing the answer of another stream ---
+
+#define TEXT(t)                                                                                    \
+    "data: {\"id\":\"2\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" t "\"}}]}\n\n"
+#define ROLE                                                                                       \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
+#define TOOL                                                                                       \
+    "data: "                                                                                       \
+    "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\"}]}}]}\n\n"
+#define USAGE "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n"
+
+static void check_finish(enum relay_manner manner, str delivered, str stream, err want, str passed)
+{
+    struct random random;
+    struct buf out;
+
+    random_init(&random, test_seed());
+    buf_init(&out, 10'000);
+    for (int i = 0; i < 50; i++) {
+        struct transcript t;
+        struct relay r;
+        str text = stream;
+        err e = OK;
+        transcript_init(&t, 1000);
+        t.is_kept = true;
+        CHECK_EQ(buf_append(&t.text, delivered), OK);
+        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &t, manner);
+        buf_clear(&out);
+        while (text.len && !e) {
+            size_t len = i ? 1 + random_below(&random, text.len) : text.len;
+            str forward = STR("");
+            e = relay_take(&r, str_sub(text, 0, len), &forward);
+            CHECK_EQ(buf_append(&out, forward), OK);
+            text = str_sub(text, len, text.len);
+        }
+        str tail = STR("");
+        if (!e) e = relay_end(&r, &tail);
+        if (!e) CHECK_EQ(buf_append(&out, tail), OK);
+        CHECK_EQ(e, want);
+        CHECK_SAME(buf_view(&out), passed);
+        relay_done(&r);
+        transcript_done(&t);
+    }
+    buf_done(&out);
+}
+
+TEST(relay_passes_a_replay_from_where_the_text_ends)
+{
+    check_finish(RELAY_REPLAY, STR("one two"),
+                 STR(ROLE TEXT("one") TEXT(" two") TEXT(" three") STOP DONE), OK,
+                 STR(TEXT(" three") STOP DONE));
+    // Within an event, which is then told with what is new of it; escapes compare decoded.
+    check_finish(RELAY_REPLAY, STR("one t"),
+                 STR(ROLE TEXT("one") TEXT(" \\u0074wo\\n\\u00e9") STOP DONE), OK,
+                 STR(TEXT("wo\\n\xc3\xa9") STOP DONE));
+    check_finish(
+        RELAY_REPLAY, STR("one"),
+        STR("data: {\"choices\":[\ndata: {\"index\":0,\"delta\":"
+            "{\"content\":\"one!\"}}]}\n\n" STOP DONE),
+        OK,
+        STR("data: {\"choices\":[\ndata: {\"index\":0,\"delta\":{\"content\":\"!\"}}]}\n\n" STOP
+                DONE));
+    // What was delivered was all but its finish.
+    check_finish(RELAY_REPLAY, STR("one"), STR(ROLE TEXT("one") STOP USAGE DONE), OK,
+                 STR(STOP USAGE DONE));
+    check_finish(RELAY_REPLAY, STR("one"), STR(ROLE TEXT("one") TOOL STOP), OK,
+                 STR(TOOL STOP DONE));
+}
+
+TEST(relay_passes_nothing_of_a_replay_that_differs)
+{
+    check_finish(RELAY_REPLAY, STR("one two"), STR(ROLE TEXT("one") TEXT(" tow") STOP DONE),
+                 ERR_TYPE, STR(""));
+    check_finish(RELAY_REPLAY, STR("one two"), STR(ROLE TEXT("one") STOP DONE), ERR_TYPE, STR(""));
+    check_finish(RELAY_REPLAY, STR("one two"), STR(ROLE TEXT("one") TOOL STOP), ERR_TYPE, STR(""));
+    check_finish(RELAY_REPLAY, STR("one two"), STR(ROLE TEXT("one") DONE), ERR_TYPE, STR(""));
+    check_finish(RELAY_REPLAY, STR("one two"), STR(ROLE TEXT("one")), ERR_CLOSED, STR(""));
+}
+
+TEST(relay_passes_a_continuation_without_what_it_repeats)
+{
+    check_finish(RELAY_CONTINUE, STR("one"), STR(ROLE TEXT(" two") STOP DONE), OK,
+                 STR(TEXT(" two") STOP DONE));
+    // White space that a prefill went without.
+    check_finish(RELAY_CONTINUE, STR("one \n"), STR(ROLE TEXT(" \\ntwo") STOP DONE), OK,
+                 STR(TEXT("two") STOP DONE));
+    check_finish(RELAY_CONTINUE, STR("one \n"), STR(ROLE TEXT("\\ntwo") STOP DONE), OK,
+                 STR(TEXT("two") STOP DONE));
+    check_finish(RELAY_CONTINUE, STR("one "), STR(ROLE TEXT("two") STOP DONE), OK,
+                 STR(TEXT("two") STOP DONE));
+    check_finish(RELAY_CONTINUE, STR("one"), STR(ROLE STOP DONE), OK, STR(STOP DONE));
+    check_finish(RELAY_CONTINUE, STR("one"), STR(ROLE DONE), ERR_TYPE, STR(""));
+}
+
+TEST(relay_notes_the_text_that_passes)
+{
+    struct transcript t;
+    struct relay r;
+    str forward;
+
+    transcript_init(&t, 10);
+    t.is_kept = true;
+    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &t, RELAY_FIRST);
+    CHECK_EQ(relay_take(&r, STR(ROLE TEXT("a\\tb") TEXT("c")), &forward), OK);
+    CHECK_STR(buf_view(&t.text), "a\tbc");
+    CHECK_EQ(t.tokens, 2);
+    CHECK(transcript_can_stand(&t));
+    CHECK_EQ(relay_take(&r, STR(TEXT("more than ten")), &forward), OK);
+    CHECK(!transcript_can_stand(&t));
+    relay_done(&r);
+    transcript_done(&t);
+}
+
+TEST(relay_stops_before_an_error_that_is_told)
+{
+    const str error = STR("data: {\"error\":{\"message\":\"m\",\"code\":\"overloaded\"}}\n\n");
+    struct transcript none;
+    struct relay r;
+    str forward = STR("");
+
+    transcript_init(&none, 0);
+    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+    CHECK_EQ(relay_take(&r,
+                        STR(DELTA "data: {\"error\":{\"message\":\"m\",\"code\":\"overloaded\"}}"
+                                  "\n\n" STOP),
+                        &forward),
+             ERR_REFUSED);
+    CHECK_STR(forward, DELTA);
+    CHECK_SAME(buf_view(&r.told), error);
+    CHECK(r.failure != FAILURE_NONE);
+    relay_done(&r);
+}
+
+TEST(relay_keeps_the_usage_that_nobody_asked_for)
+{
+    struct transcript none;
+    struct relay r;
+    str forward = STR("");
+
+    transcript_init(&none, 0);
+    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+    r.hides_usage = true;
+    CHECK_EQ(relay_take(&r, STR(DELTA STOP USAGE DONE), &forward), OK);
+    CHECK_STR(forward, DELTA STOP DONE);
+    CHECK_EQ(r.stream.usage.output_tokens, 2);
+    relay_done(&r);
 }

@@ -8,7 +8,7 @@ static const double queue_size = 4;
 
 static const struct gradient *of(const struct limiter *l)
 {
-    return container_of(l, const struct gradient, limiter);
+    return container_of((uintptr_t)l, struct gradient, limiter); // read only
 }
 
 static uint32_t limit(const struct limiter *l)

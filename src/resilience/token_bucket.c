@@ -7,7 +7,7 @@ enum { MINUTE_US = 60'000'000, LATE_US = 1000 };
 
 static const struct token_bucket *of(const struct limiter *l)
 {
-    return container_of(l, const struct token_bucket, limiter);
+    return container_of((uintptr_t)l, struct token_bucket, limiter); // read only
 }
 
 static usec interval_us(const struct token_bucket *b)

@@ -35,8 +35,9 @@ void stage_init_with(struct stage *s, str yaml, struct log_writer *log,
     fake_upstream_init(&s->upstream, &s->loop);
     s->upstream.dialer.options = options;
     s->settings = stage_settings(yaml);
+    s->board = route_board_new(CELLS_MAX, 1);
     const struct gateway_options made = {
-        .dialer = &s->upstream.dialer.dialer, .access_log = log, .shares = 1};
+        .dialer = &s->upstream.dialer.dialer, .access_log = log, .shares = 1, .board = s->board};
 
     CHECK_EQ(gateway_init(&s->gateway, &s->loop, &made, s->settings), OK);
     random_init(&s->gateway.random, 1);
@@ -65,6 +66,7 @@ void stage_done(struct stage *s)
     gateway_done(&s->gateway);
     fake_upstream_done(&s->upstream);
     settings_unref(s->settings);
+    route_board_free(s->board);
     loop_done(&s->loop);
 }
 

@@ -31,6 +31,10 @@ def merged(base, extra):
     return out
 
 
+# One attempt and no more: the tests say what becomes of that.
+ONCE = {"retry": {"attempts": 1}, "breaker": {"trip_after": 0}, "recovery": "error"}
+
+
 class Gateway:
     """`config` is merged into one that has a model for every name, at the upstream's port."""
 
@@ -44,7 +48,7 @@ class Gateway:
             "telemetry": {"access_log": {"path": "off"}},
             "drains": {"grace": "5s"},
             "providers": [{"name": "up", "base_url": f"http://127.0.0.1:{upstream_port}/v1"}],
-            "models": [{"name": "*", "targets": [target], "timeouts": timeouts or {}}],
+            "models": [{"name": "*", "targets": [target], "timeouts": timeouts or {}, **ONCE}],
         }, config)
 
     async def start(self):

@@ -13,15 +13,20 @@ if (!existsSync(binary)) throw new Error(`${binary} is not there: build it, or s
 
 export const secret = 'sk-upstream-do-not-print';
 
-// A configuration with one provider, `base_url`, for every model; `more` overrides.
+// One attempt and no more: most tests say what becomes of that.
+const once = { retry: { attempts: 1 }, breaker: { trip_after: 0 }, recovery: 'error' };
+
+// A configuration with one provider, `base_url`, for every model; `more` overrides. A model is
+// asked once unless it says otherwise.
 export function configuration(base_url, more = {}) {
-  return {
+  const config = {
     listen: { address: '127.0.0.1:0', workers: 2 },
     admin: { address: '127.0.0.1:0' },
     providers: [{ name: 'peer', base_url, api_key: secret }],
     models: [{ name: '*', targets: [{ provider: 'peer' }] }],
     ...more,
   };
+  return { ...config, models: config.models.map((model) => ({ ...once, ...model })) };
 }
 
 class Sluice {

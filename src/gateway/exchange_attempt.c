@@ -1,0 +1,368 @@
+// Design: every attempt begins in begin() and ends once, in exchange_attempt_end(), which tells its
+// cell. What follows a failure is decided in one place, exchange_failed(): the rules of the failure
+// say what may help, the model's retries how often, the budget of the cell whether the upstream can
+// bear it, and the deadline whether it could end in time.
+#include "gateway/exchange_private.h"
+#include "provider/retry_after.h"
+#include "resilience/backoff.h"
+
+#include <assert.h>
+
+enum {
+    PLACE_POLL_MS = 100,  // a look of those who wait for a place and are not woken
+    WAKE_MAX = 16,        // of them, for each place that is given
+    SPREAD_MS = 50,       // so that those who waited for one instant don't come at once
+    NORMAL_TOKENS = 4096, // input tokens that double the time to a first token
+};
+
+static struct plan_asker asker_of(struct exchange *x)
+{
+    struct gateway *g = x->gateway;
+
+    return (struct plan_asker){.cells = &g->cells, .random = &g->random, .now = g->loop->now};
+}
+
+static void tell(struct exchange *x, struct cell *c)
+{
+    struct gateway *g = x->gateway;
+
+    if (c->has_news && cells_tell(&g->cells, c) && g->told) g->told(g);
+}
+
+// --- The end of an attempt ---
+
+// Long prompts take long to read, and that is no sign of bad health.
+static msec normalised(const struct exchange *x, usec us)
+{
+    uint64_t tokens = x->call->received_bytes / 4;
+
+    return us / 1000 * NORMAL_TOKENS / (msec)(NORMAL_TOKENS + tokens);
+}
+
+static msec first_of(const struct exchange *x, const struct exchange_attempt *a)
+{
+    bool has_first = x->request.is_stream || x->route.kind == ROUTE_JSON;
+
+    return a->first_us && has_first ? normalised(x, a->first_us - a->started_us) : -1;
+}
+
+static msec gap_of(const struct exchange *x, const struct exchange_attempt *a)
+{
+    if (x->mode != EXCHANGE_EVENTS || x->relay.tokens < 2 || !a->first_us) return -1;
+    return (a->ended_us - a->first_us) / 1000 / (msec)(x->relay.tokens - 1);
+}
+
+static msec wait_of(const struct exchange *x)
+{
+    msec wait = -1;
+    usec wall = x->gateway->loop->now_us + x->gateway->wall_offset;
+
+    if (!x->up.has_head || retry_after_read(&x->up.head, wall, &wait)) return -1;
+    return wait;
+}
+
+// What the attempt has cost: as the upstream said, else by what came of it.
+static void account(struct exchange *x, struct exchange_attempt *a)
+{
+    struct openai_usage usage = {0};
+
+    if (x->mode == EXCHANGE_EVENTS && a->status == 200) {
+        usage = x->relay.stream.usage;
+        if (!usage.is_known) {
+            usage = (struct openai_usage){.is_known = true,
+                                          .input_tokens = x->call->received_bytes / 4,
+                                          .output_tokens = x->relay.tokens};
+            a->is_estimated = true;
+        }
+    } else if (a->usage.is_known) {
+        usage = a->usage;
+    }
+    a->usage = usage;
+    if (!usage.is_known) return;
+    x->usage.is_known = true;
+    x->usage.input_tokens += usage.input_tokens;
+    x->usage.output_tokens += usage.output_tokens;
+    x->is_estimated |= a->is_estimated;
+}
+
+void exchange_attempt_end(struct exchange *x, enum failure f)
+{
+    struct gateway *g = x->gateway;
+    struct exchange_attempt *a = x->attempt;
+
+    if (!a || a->ended_us) return;
+    a->ended_us = loop_clock(g->loop);
+    a->failure = f;
+    account(x, a);
+    const struct cell_outcome outcome = {.failure = f,
+                                         .first_ms = first_of(x, a),
+                                         .gap_ms = gap_of(x, a),
+                                         .wait_ms = f ? wait_of(x) : -1,
+                                         .has_place = x->has_place,
+                                         .is_probe = x->choice.is_probe,
+                                         .is_foreign = x->choice.is_foreign};
+    cell_end(x->choice.cell, g->loop->now, &outcome);
+    x->has_place = false;
+    tell(x, x->choice.cell);
+    exchange_wake_waiting(g);
+}
+
+void exchange_first_token(struct exchange *x)
+{
+    struct exchange_attempt *a = x->attempt;
+    struct gateway *g = x->gateway;
+
+    if (!a || a->first_us) return;
+    a->first_us = loop_clock(g->loop);
+    if (!x->has_place) return;
+    x->has_place = false;
+    cell_first(x->choice.cell, g->loop->now, normalised(x, a->first_us - a->started_us));
+    exchange_wake_waiting(g);
+}
+
+// --- Its beginning ---
+
+static void add_attempt(struct exchange *x)
+{
+    struct exchange_attempt *a = arena_new(&x->call->arena, struct exchange_attempt);
+
+    a->before = x->attempt;
+    a->target = x->choice.target;
+    a->key = x->choice.key;
+    a->manner = x->relay.manner;
+    a->started_us = loop_clock(x->gateway->loop);
+    x->attempt = a;
+    x->attempts++;
+}
+
+static void begin(struct exchange *x)
+{
+    const struct gateway_target *t = x->choice.target;
+    msec now = x->gateway->loop->now;
+
+    x->origin = t->origin;
+    // A request that names no model has nothing to rename.
+    x->upstream_model = t->settings->model.len && x->model.len ? t->settings->model : x->model;
+    x->has_place = true;
+    x->has_refusal = false;
+    if (x->is_again) {
+        x->choice.cell->retries++;
+        metrics_add(&x->gateway->metrics.retries, 1);
+    } else {
+        retry_budget_request(&x->choice.cell->budget, now);
+        x->asked = 0;
+        if (x->attempts) metrics_add(&x->gateway->metrics.failovers, 1);
+    }
+    x->asked++;
+    x->is_again = false;
+    buf_clear(&x->held);
+    buf_done(&x->answer);
+    relay_done(&x->relay);
+    x->relay.manner = RELAY_FIRST;
+    x->relay.tokens = 0;
+    x->mode = EXCHANGE_PLAIN;
+    if (x->is_released && !exchange_recover_prepare(x)) {
+        add_attempt(x);
+        exchange_failed(x, FAILURE_DIVERGED, OK);
+        return;
+    }
+    add_attempt(x);
+    exchange_send(x);
+}
+
+// --- Waiting ---
+
+static void wait_until(struct exchange *x, msec until)
+{
+    struct gateway *g = x->gateway;
+    msec wait = until == TIME_NEVER ? PLACE_POLL_MS : until - g->loop->now;
+
+    if (until == TIME_NEVER && list_is_empty(&x->wait_link))
+        list_push_back(&g->waiting, &x->wait_link);
+    flight_note(&x->flight, loop_clock(g->loop), FLIGHT_WAIT, (uint32_t)wait);
+    x->wait_until = g->loop->now + (wait > 0 ? wait : 1);
+    x->wait_since_us = g->loop->now_us;
+    if (x->step != EXCHANGE_WAIT) exchange_move(x, EXCHANGE_WAIT);
+    exchange_watch(x);
+}
+
+// Each place that is given lets a few go on who wait for one; the others are too many to ask.
+void exchange_wake_waiting(struct gateway *g)
+{
+    int count = 0;
+
+    for (struct link *l = g->waiting.next; l != &g->waiting && count < WAKE_MAX; l = l->next) {
+        struct exchange *x = container_of(l, struct exchange, wait_link);
+        x->wait_until = g->loop->now;
+        exchange_watch(x);
+        count++;
+    }
+}
+
+// --- What is next ---
+
+static bool could_end(const struct exchange *x, msec begin_at)
+{
+    msec need = x->choice.cell ? cell_fastest(x->choice.cell) : 0;
+
+    return begin_at + need < x->total_due && (x->is_released || begin_at < x->start_due);
+}
+
+static void take_later(struct exchange *x, msec ready)
+{
+    msec now = x->gateway->loop->now;
+    msec longest = x->plan.model->settings->retry.wait_ms;
+
+    if (ready == TIME_NEVER) {
+        wait_until(x, TIME_NEVER);
+    } else if (ready - now <= longest && could_end(x, ready)) {
+        wait_until(x, ready + (msec)random_below(&x->gateway->random, SPREAD_MS));
+    } else {
+        x->wait_until = ready;
+        if (!x->why) x->why = FAILURE_LIMITED;
+        exchange_give_up(x);
+    }
+}
+
+void exchange_next(struct exchange *x)
+{
+    const struct plan_asker a = asker_of(x);
+    enum plan_answer answer = PLAN_NOBODY;
+    msec ready = TIME_NEVER;
+
+    list_remove(&x->wait_link);
+    if (x->step == EXCHANGE_WAIT) x->waited_us += a.now * 1000 - x->wait_since_us;
+    if (x->is_again) {
+        answer = plan_again(&x->plan, &a, &x->choice, &ready);
+        if (answer == PLAN_LATER && ready != TIME_NEVER && plan_has_more(&x->plan) &&
+            ready - a.now > x->plan.model->settings->retry.wait_ms)
+            answer = PLAN_NOBODY;
+        if (answer == PLAN_OPEN || answer == PLAN_NOBODY) {
+            x->is_again = false;
+            answer = PLAN_NOBODY;
+        }
+    }
+    if (answer == PLAN_NOBODY) answer = plan_next(&x->plan, &a, &x->choice, &ready);
+    switch (answer) {
+    case PLAN_GO: begin(x); break;
+    case PLAN_LATER: take_later(x, ready); break;
+    case PLAN_OPEN:
+        metrics_add(&x->gateway->metrics.refused_open, 1);
+        x->wait_until = ready;
+        exchange_give_up(x);
+        break;
+    case PLAN_NOBODY: exchange_give_up(x); break;
+    }
+}
+
+// --- Failure ---
+
+enum failure exchange_failure_of(const struct exchange *x, err reason)
+{
+    bool has_head = x->up.has_head;
+
+    switch (reason) {
+    case ERR_TIMEOUT: return x->is_released ? FAILURE_STALLED : FAILURE_SILENT;
+    case ERR_RESOLVE:
+    case ERR_REFUSED:
+    case ERR_UNREACHABLE:
+    case ERR_TLS:
+    case ERR_CERTIFICATE: return FAILURE_UNREACHABLE;
+    case ERR_SYNTAX:
+    case ERR_LIMIT:
+    case ERR_UNSUPPORTED: return FAILURE_MALFORMED;
+    case ERR_TYPE: return FAILURE_DIVERGED;
+    case ERR_CANCELED: return FAILURE_CANCELED;
+    default: return has_head ? FAILURE_CUT : FAILURE_UNREACHABLE;
+    }
+}
+
+// Whether the same target may be asked again, and when: in `*wait`.
+static bool may_retry(struct exchange *x, enum failure f, err reason, msec *wait)
+{
+    const struct settings_retry *r = &x->plan.model->settings->retry;
+    struct gateway *g = x->gateway;
+    msec now = g->loop->now;
+
+    if (!(failure_rules(f) & FAILURE_RETRIES) || x->asked >= r->attempts) return false;
+    if (reason == ERR_TLS || reason == ERR_CERTIFICATE) return false;
+    *wait = backoff_with_wish(backoff_wait(BACKOFF_DEFAULTS, x->asked, random_unit(&g->random)),
+                              wait_of(x));
+    if (*wait > r->wait_ms && plan_has_more(&x->plan)) return false;
+    if (!could_end(x, now + *wait)) return false;
+    if (retry_budget_take(&x->choice.cell->budget, now)) return true;
+    metrics_add(&g->metrics.retries_refused, 1);
+    return false;
+}
+
+static bool can_repeat(const struct exchange *x)
+{
+    return !x->is_final && x->up.request.framing == CLIENT_BODY_WHOLE && x->plan.model &&
+           x->route.kind != ROUTE_PASS && x->route.kind != ROUTE_MODELS &&
+           x->route.kind != ROUTE_MODEL && x->attempts < EXCHANGE_ATTEMPTS_MAX;
+}
+
+static void ask_other(struct exchange *x)
+{
+    x->is_again = false;
+    exchange_next(x);
+}
+
+// The answer has begun: another stream has to finish it, by whoever can.
+static void recover(struct exchange *x, enum failure f)
+{
+    if (!exchange_may_recover(x)) {
+        exchange_give_up(x);
+        return;
+    }
+    x->recoveries++;
+    if (f == FAILURE_PREFILL) { // the same one, without
+        x->is_again = true;
+        exchange_next(x);
+        return;
+    }
+    // Whoever failed stays out until all have: one that cut an answer may still tell it whole.
+    if (!plan_has_more(&x->plan) && f != FAILURE_DIVERGED) plan_reopen(&x->plan);
+    if (failure_rules(f) & FAILURE_FAILS_OVER) {
+        ask_other(x);
+    } else {
+        exchange_give_up(x);
+    }
+}
+
+void exchange_failed(struct exchange *x, enum failure f, err reason)
+{
+    struct gateway *g = x->gateway;
+    msec wait = 0;
+
+    flight_note(&x->flight, loop_clock(g->loop), FLIGHT_FAILED, f);
+    exchange_attempt_end(x, f);
+    client_call_cancel(&x->up);
+    // What went wrong first is what an answer that nobody could finish broke by.
+    if (!x->is_released || !x->why || f != FAILURE_PREFILL) x->why = f;
+    x->reason = reason;
+    if (f == FAILURE_PREFILL) x->choice.cell->refuses_prefill = true;
+    if (!can_repeat(x)) {
+        exchange_give_up(x);
+    } else if (x->is_released) {
+        recover(x, f);
+    } else if (may_retry(x, f, reason, &wait)) {
+        x->is_again = true;
+        wait_until(x, g->loop->now + wait);
+    } else if (failure_rules(f) & FAILURE_FAILS_OVER && could_end(x, g->loop->now) &&
+               plan_has_more(&x->plan)) {
+        ask_other(x);
+    } else {
+        exchange_give_up(x);
+    }
+}
+
+void exchange_release(struct exchange *x)
+{
+    x->is_released = true;
+    x->start_due = TIME_NEVER;
+    if (exchange_may_recover(x)) return;
+    x->transcript.is_kept = false;
+    transcript_done(&x->transcript);
+    buf_done(&x->body);
+}

@@ -1,0 +1,43 @@
+#include "gateway/transcript.h"
+
+#include "codec/json.h"
+
+void transcript_init(struct transcript *t, size_t text_bytes_max)
+{
+    *t = (struct transcript){0};
+    buf_init(&t->text, text_bytes_max);
+}
+
+void transcript_done(struct transcript *t)
+{
+    buf_done(&t->text);
+}
+
+void transcript_note(struct transcript *t, const struct openai_delta *d, struct arena *arena)
+{
+    if (!t->is_kept || t->has_other) return;
+    t->has_finish |= d->is_finish;
+    t->has_other = d->has_other;
+    if (d->content.len) {
+        // Mostly there is nothing to decode, and nothing comes from the arena.
+        t->has_other |= buf_append(&t->text, json_decode(d->content, arena)) != OK;
+        t->tokens++;
+    }
+    if (t->has_other) buf_done(&t->text);
+}
+
+bool transcript_can_stand(const struct transcript *t)
+{
+    return t->is_kept && !t->has_other && buf_len(&t->text) > 0;
+}
+
+size_t transcript_match(const struct transcript *t, size_t at, str next)
+{
+    str rest = str_sub(buf_view(&t->text), at, next.len);
+    size_t same = 0;
+
+    while (same < rest.len && rest.ptr[same] == next.ptr[same]) {
+        same++;
+    }
+    return same;
+}
