@@ -236,6 +236,15 @@ static void settle(struct breaker *b, msec now)
 
 // --- Calls ---
 
+// A call counts as good when it goes out, and as an error once it is one. Were it counted when it
+// ends, errors, which are quick, would overtake the good calls that went out beside them whenever
+// traffic starts or surges.
+static void note_sent(struct breaker *b, msec now)
+{
+    sequential_note(&b->few_errors, now, false);
+    sequential_note(&b->many_errors, now, false);
+}
+
 static bool ask_for_probe(struct breaker *b)
 {
     if (b->is_probing) return false;
@@ -243,18 +252,20 @@ static bool ask_for_probe(struct breaker *b)
     return true;
 }
 
+static double ramp_share(const struct breaker *b, msec now)
+{
+    return ramp_first + (1 - ramp_first) * (double)(now - b->ramp_at) / (double)b->options.ramp_ms;
+}
+
 enum breaker_verdict breaker_ask(struct breaker *b, msec now, double unit)
 {
     settle(b, now);
     if (b->step == BREAKER_OPEN && now >= b->reopens_at) move(b, BREAKER_HALF_OPEN);
-    switch ((enum breaker_step)b->step) {
-    case BREAKER_CLOSED: return BREAKER_ALLOW;
-    case BREAKER_OPEN: return BREAKER_REFUSE;
-    case BREAKER_HALF_OPEN: return ask_for_probe(b) ? BREAKER_PROBE : BREAKER_REFUSE;
-    case BREAKER_RAMP: break;
-    }
-    double done = (double)(now - b->ramp_at) / (double)b->options.ramp_ms;
-    return unit < ramp_first + (1 - ramp_first) * done ? BREAKER_ALLOW : BREAKER_REFUSE;
+    if (b->step == BREAKER_OPEN) return BREAKER_REFUSE;
+    if (b->step == BREAKER_HALF_OPEN) return ask_for_probe(b) ? BREAKER_PROBE : BREAKER_REFUSE;
+    if (b->step == BREAKER_RAMP && unit >= ramp_share(b, now)) return BREAKER_REFUSE;
+    note_sent(b, now);
+    return BREAKER_ALLOW;
 }
 
 bool breaker_would_refuse(const struct breaker *b, msec now)
@@ -271,7 +282,7 @@ static void signal_note(struct breaker_signal *s, msec now, msec time)
     s->known_count++;
     s->slow_count += is_slow;
     s->above_base_count += (double)time > s->base.p95;
-    sequential_note(&s->slow, now, is_slow);
+    sequential_note(&s->slow, now - time, is_slow); // slowness began when the call did
 }
 
 static void note(struct breaker *b, msec now, const struct breaker_call *call)
@@ -279,33 +290,28 @@ static void note(struct breaker *b, msec now, const struct breaker_call *call)
     call_window_add(&b->window, now, call->is_error, call->first_ms, call->gap_ms);
     b->slice_calls++;
     b->slice_errors += call->is_error;
-    sequential_note(&b->few_errors, now, call->is_error);
-    sequential_note(&b->many_errors, now, call->is_error);
+    if (call->is_error) {
+        sequential_convert(&b->few_errors, now);
+        sequential_convert(&b->many_errors, now);
+    }
     signal_note(&b->first, now, call->first_ms);
     signal_note(&b->gap, now, call->gap_ms);
 }
 
-// Whether a test needs no look any more. One that is over its bar too early stays at it: a hiccup
-// is over when it is over, and a fault that lasts crosses the bar again.
-static bool overwhelms(struct sequential *s, double rate, msec age, msec age_least)
+// Whether a test needs no look any more.
+static bool overwhelms(struct sequential *s, msec now, double rate, msec age)
 {
-    double bar = sequential_bar(rate);
+    bool exceeds = sequential_exceeds(s, now, sequential_bar(rate), rate < FEW_CALLS ? 0 : age);
 
-    if (s->hits < HITS_LEAST || s->score <= bar) return false;
-    if (age >= age_least || rate < FEW_CALLS) return true;
-    sequential_cap(s, bar);
-    return false;
+    return exceeds && s->hits >= HITS_LEAST;
 }
 
 static enum breaker_why weigh(struct breaker *b, msec now, double rate)
 {
-    struct sequential *few = &b->few_errors, *many = &b->many_errors;
-    struct sequential *first = &b->first.slow, *gap = &b->gap.slow;
-
-    if (overwhelms(many, rate, now - many->since, EVIDENCE_MS)) return BREAKER_WHY_ERRORS;
-    if (overwhelms(few, rate, now - few->since, EVIDENCE_MS)) return BREAKER_WHY_ERRORS;
-    if (overwhelms(first, rate, now - first->since, SLOW_MS)) return BREAKER_WHY_FIRST;
-    if (overwhelms(gap, rate, now - gap->since, SLOW_MS)) return BREAKER_WHY_GAP;
+    if (overwhelms(&b->many_errors, now, rate, EVIDENCE_MS)) return BREAKER_WHY_ERRORS;
+    if (overwhelms(&b->few_errors, now, rate, EVIDENCE_MS)) return BREAKER_WHY_ERRORS;
+    if (overwhelms(&b->first.slow, now, rate, SLOW_MS)) return BREAKER_WHY_FIRST;
+    if (overwhelms(&b->gap.slow, now, rate, SLOW_MS)) return BREAKER_WHY_GAP;
     return BREAKER_WHY_NONE;
 }
 

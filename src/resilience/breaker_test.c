@@ -167,6 +167,19 @@ TEST(breaker_does_not_open_for_a_hiccup_of_half_a_second)
     CHECK_EQ(drive(600'500, 700'000, 50, NULL, 0), 700'000);
 }
 
+// Errors come at once, good calls after five seconds, as a surge of 200 calls a second begins.
+TEST(breaker_is_not_fooled_by_errors_that_overtake_good_calls)
+{
+    start();
+    for (msec now = 0; now < 20'000; now += 5) {
+        CHECK_EQ(breaker_ask(&b, now, 0), BREAKER_ALLOW);
+        bool is_error = now % 165 == 0; // 3 %
+        if (is_error) breaker_record(&b, now, &bad, false);
+        if (!is_error && now >= 5000) breaker_record(&b, now, &good, false);
+    }
+    CHECK_EQ(b.step, BREAKER_CLOSED);
+}
+
 TEST(breaker_admits_one_probe_at_a_time_until_it_has_ended)
 {
     open_new();

@@ -14,24 +14,47 @@ void sequential_clear(struct sequential *s)
 {
     s->score = 0;
     s->hits = 0;
+    s->is_high = false;
 }
 
-void sequential_note(struct sequential *s, msec now, bool is_hit)
+static void add_hit(struct sequential *s, msec at, double weight)
 {
-    if (is_hit && s->hits++ == 0) s->since = now;
-    s->score += is_hit ? s->hit : s->miss;
-    if (s->score <= 0) sequential_clear(s);
+    s->score += weight;
+    s->hits++;
+    s->hit_at = at;
 }
 
-void sequential_cap(struct sequential *s, double bar)
+void sequential_note(struct sequential *s, msec at, bool is_hit)
 {
-    s->score = fmin(s->score, bar);
+    if (is_hit) {
+        add_hit(s, at, s->hit);
+    } else {
+        s->score += s->miss;
+        if (s->score <= 0) sequential_clear(s);
+    }
+}
+
+void sequential_convert(struct sequential *s, msec at)
+{
+    add_hit(s, at, s->hit - s->miss);
 }
 
 double sequential_bar(double observations)
 {
     // With fewer than three a bar that low would be crossed by two hits of bad luck.
     return 6.0 + log(fmax(observations, 3));
+}
+
+bool sequential_exceeds(struct sequential *s, msec now, double bar, msec age_ms)
+{
+    bool was_high = s->is_high;
+
+    s->is_high = s->score > bar / 2;
+    if (s->is_high && !was_high) s->high_at = s->hit_at;
+    if (s->score <= bar) return false;
+    if (now - s->high_at >= age_ms) return true;
+    s->score = bar * 3 / 4;
+    return false;
 }
 
 double sequential_share(uint32_t hits, uint32_t count)

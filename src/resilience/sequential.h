@@ -18,17 +18,23 @@ struct sequential {
     double miss; // what a miss adds, below 0
     double score;
     uint32_t hits; // since the score last was 0
-    msec since;    // when the score last left 0
+    msec hit_at;   // when the last hit began
+    msec high_at;  // when the score last rose above half the bar
+    bool is_high;
 };
 
 // Weighs a rate of `risen` against one of `healthy`; 0 < healthy < risen < 1. Keeps the score.
 void sequential_aim(struct sequential *s, double healthy, double risen);
 void sequential_clear(struct sequential *s);
-void sequential_note(struct sequential *s, msec now, bool is_hit);
-// Forgets what is above `bar`, so that what came in a burst weighs no more than it takes.
-void sequential_cap(struct sequential *s, double bar);
+void sequential_note(struct sequential *s, msec at, bool is_hit);
+// What was noted as a miss has turned out to be a hit.
+void sequential_convert(struct sequential *s, msec at);
 // The height to exceed where a window sees so many observations.
 double sequential_bar(double observations);
+// Whether the score exceeds the bar, and half of it has been exceeded for `age_ms`. A score that is
+// over it too early drops to three quarters, so that a burst is forgotten soon after, and what
+// lasts is over the bar again in time. To be asked after each note.
+bool sequential_exceeds(struct sequential *s, msec now, double bar, msec age_ms);
 
 // The lower bound of the share that `hits` of `count` prove with one-sided confidence of 99 %:
 // Wilson's score interval (1927). 0 where nothing was counted.

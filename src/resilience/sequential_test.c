@@ -14,10 +14,10 @@ TEST(sequential_three_hits_of_three_are_over_the_lowest_bar_and_two_are_not)
     CHECK(s.score < sequential_bar(0));
     sequential_note(&s, 3, true);
     CHECK(s.score > sequential_bar(0));
-    CHECK_EQ(s.since, 1);
+    CHECK(sequential_exceeds(&s, 3, sequential_bar(0), 0));
 }
 
-TEST(sequential_forgets_good_news_and_remembers_when_bad_news_began)
+TEST(sequential_holds_no_good_news_against_bad_news)
 {
     struct sequential s = {0};
 
@@ -29,13 +29,59 @@ TEST(sequential_forgets_good_news_and_remembers_when_bad_news_began)
     sequential_note(&s, 100, true);
     sequential_note(&s, 101, true);
     CHECK(s.score == 2 * s.hit);
-    CHECK_EQ(s.since, 100);
     for (msec now = 102; now < 110; now++) {
         sequential_note(&s, now, false);
     }
-    sequential_note(&s, 200, true);
-    CHECK_EQ(s.since, 200);
-    CHECK_EQ(s.hits, 1);
+    CHECK_EQ(s.hits, 0);
+}
+
+// Notes so many hits from `now` on, one a millisecond, and whether they exceed a bar of 10 with an
+// age of 100.
+static bool exceeds(struct sequential *s, msec now, unsigned hits)
+{
+    for (unsigned i = 0; i < hits; i++, now++) {
+        sequential_note(s, now, true);
+        if (sequential_exceeds(s, now, 10, 100)) return true;
+    }
+    return false;
+}
+
+TEST(sequential_wants_evidence_that_lasts)
+{
+    struct sequential s = {0};
+
+    sequential_aim(&s, 0.03, 0.515);
+    CHECK(!exceeds(&s, 0, 90));
+    CHECK(exceeds(&s, 102, 10));
+}
+
+TEST(sequential_forgets_a_burst_soon_after)
+{
+    struct sequential s = {0};
+
+    sequential_aim(&s, 0.03, 0.515);
+    CHECK(!exceeds(&s, 0, 90));
+    for (msec now = 90; now < 110; now++) {
+        sequential_note(&s, now, false);
+        CHECK(!sequential_exceeds(&s, now, 10, 100));
+    }
+    CHECK(!exceeds(&s, 110, 10));
+}
+
+TEST(sequential_conversion_is_as_if_the_miss_had_been_a_hit)
+{
+    struct sequential s = {0}, direct = {0};
+
+    sequential_aim(&s, 0.03, 0.515);
+    sequential_aim(&direct, 0.03, 0.515);
+    for (msec now = 0; now < 3; now++) {
+        sequential_note(&direct, now, true);
+        sequential_note(&s, now, true);
+    }
+    sequential_note(&s, 3, false);
+    sequential_convert(&s, 4);
+    sequential_note(&direct, 3, true);
+    CHECK(s.score > direct.score - 1e-9 && s.score < direct.score + 1e-9);
 }
 
 // Crossings a million healthy observations make, each of which starts over.
