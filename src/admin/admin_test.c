@@ -176,7 +176,7 @@ TEST(admin_refuses_other_paths_methods_and_malformed_heads)
     bench_init(&b);
     str seen = ask(&b, GET("/"));
     CHECK(str_starts(seen, STR("HTTP/1.1 404 ")));
-    CHECK(str_ends(seen, STR("{\"error\":\"try /healthz, /readyz or /metrics\"}")));
+    CHECK(str_ends(seen, STR("{\"error\":\"try /healthz, /readyz, /metrics or /api/cells\"}")));
     CHECK(str_starts(ask(&b, GET("/healthz/")), STR("HTTP/1.1 404 ")));
     seen = ask(&b, STR("POST /healthz HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n"));
     CHECK(str_starts(seen, STR("HTTP/1.1 405 ")));

@@ -15,7 +15,7 @@ struct order {
     struct fleet_worker *to;
     struct settings *settings;
     size_t cell; // of news
-    enum cell_news news;
+    struct cell_news news;
 };
 
 static struct fleet_worker *of_worker(struct worker *w)
@@ -209,7 +209,7 @@ static void pass_on(struct fleet *f, size_t cell, uint32_t event)
         o = memory_new(struct order);
         o->to = &f->workers[i];
         o->cell = cell;
-        o->news = cells_news_kind(event);
+        o->news = cells_news(event);
         loop_post(&o->to->worker.loop, &o->message, do_tell);
     }
 }

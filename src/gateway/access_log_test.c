@@ -77,7 +77,7 @@ TEST(access_log_has_a_line_an_exchange)
                         "\",\"route\":\"chat\",\"model\":\"m\",\"provider\":\"p\","
                         "\"upstream_model\":\"up-m\",\"upstream_status\":200,\"status\":200,"
                         "\"stream\":true,\"received_bytes\":27,\"sent_bytes\":"));
-    check_has(line, STR(",\"duration_us\":2000000,\"first_byte_us\":1500000,\"own_us\":0,"
+    check_has(line, STR(",\"duration_us\":2000000,\"first_byte_us\":2000000,\"own_us\":0,"
                         "\"input_tokens\":3,\"output_tokens\":5}\n"));
     CHECK_EQ(str_find_char(line, '\n'), line.len - 1); // one
     CHECK_EQ(str_find(line, STR("secret")), line.len);

@@ -184,13 +184,13 @@ void cell_end(struct cell *c, msec now, const struct cell_outcome *o)
     }
 }
 
-void cell_tell(struct cell *c, msec now, enum cell_news news)
+void cell_tell(struct cell *c, msec now, struct cell_news news)
 {
     int before = c->breaker.step;
     bool had_news = c->has_news;
 
-    if (news == CELL_NEWS_OPEN) {
-        breaker_tell_open(&c->breaker, now);
+    if (news.kind == CELL_NEWS_OPEN) {
+        breaker_tell_open(&c->breaker, now, news.span_ms);
     } else {
         breaker_tell_closed(&c->breaker, now);
     }

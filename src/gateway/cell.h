@@ -27,7 +27,12 @@ struct cell_options {
 };
 
 // News for the other workers, by way of the board's mailboxes.
-enum cell_news { CELL_NEWS_OPEN = 1, CELL_NEWS_CLOSED = 2 };
+enum cell_news_kind { CELL_NEWS_OPEN = 1, CELL_NEWS_CLOSED = 2 };
+
+struct cell_news {
+    enum cell_news_kind kind;
+    msec span_ms; // that it opened for
+};
 
 struct cell {
     struct route_entry *entry; // NULL: of what the board has no room for
@@ -47,7 +52,7 @@ struct cell {
     int64_t retries;
     bool refuses_prefill;
     bool has_news; // the breaker opened or closed; cells.c tells and clears
-    enum cell_news news;
+    enum cell_news_kind news;
 };
 
 void cell_init(struct cell *c, const struct cell_options *o, msec now);
@@ -90,7 +95,7 @@ void cell_end(struct cell *c, msec now, const struct cell_outcome *o);
 msec cell_fastest(const struct cell *c);
 
 // What another worker's cell of the same way told.
-void cell_tell(struct cell *c, msec now, enum cell_news news);
+void cell_tell(struct cell *c, msec now, struct cell_news news);
 
 // Writes its figures where any thread may read them.
 void cell_publish(struct cell *c, size_t worker);

@@ -4,7 +4,17 @@
 
 #include <assert.h>
 
-enum { KIND_BITS = 8, KIND_MASK = (1 << KIND_BITS) - 1 };
+// An event: the kind, the worker, and the span in tenths of a second.
+enum { KIND_BITS = 2, WORKER_BITS = 10, SPAN_SHIFT = KIND_BITS + WORKER_BITS, SPAN_UNIT_MS = 100 };
+
+static uint32_t packed(const struct cell *c, size_t worker)
+{
+    uint32_t span = (uint32_t)(breaker_span(&c->breaker) / SPAN_UNIT_MS);
+    uint32_t most = UINT32_MAX >> SPAN_SHIFT;
+
+    return (span < most ? span : most) << SPAN_SHIFT | (uint32_t)worker << KIND_BITS |
+           (uint32_t)c->news;
+}
 
 void cells_init(struct cells *cells, struct route_board *board, size_t worker, msec now)
 {
@@ -53,19 +63,20 @@ bool cells_tell(struct cells *cells, struct cell *c)
 
     c->has_news = false;
     if (!has_news) return false;
-    mailbox_put(&c->entry->news, (uint32_t)(cells->worker << KIND_BITS) | (uint32_t)c->news);
+    mailbox_put(&c->entry->news, packed(c, cells->worker));
     cell_publish(c, cells->worker);
     return true;
 }
 
 size_t cells_news_worker(uint32_t event)
 {
-    return event >> KIND_BITS;
+    return event >> KIND_BITS & ((1 << WORKER_BITS) - 1);
 }
 
-enum cell_news cells_news_kind(uint32_t event)
+struct cell_news cells_news(uint32_t event)
 {
-    return (enum cell_news)(event & KIND_MASK);
+    return (struct cell_news){.kind = (enum cell_news_kind)(event & ((1 << KIND_BITS) - 1)),
+                              .span_ms = (msec)(event >> SPAN_SHIFT) * SPAN_UNIT_MS};
 }
 
 void cells_publish(struct cells *cells)

@@ -33,7 +33,7 @@ struct cell *cells_at(struct cells *cells, size_t index);
 bool cells_tell(struct cells *cells, struct cell *c);
 // What an event in an entry's mailbox holds.
 size_t cells_news_worker(uint32_t event);
-enum cell_news cells_news_kind(uint32_t event);
+struct cell_news cells_news(uint32_t event);
 
 // Publishes the figures of all.
 void cells_publish(struct cells *cells);

@@ -144,14 +144,16 @@ static void end_events(struct exchange *x, str forward)
 {
     str tail = STR("");
 
-    // What was held may move when the end is looked at, so it goes out before.
-    if (x->relay.ready || buf_len(&x->relay.out)) {
+    // What was held may move when the end is looked at, so it goes out before; so does what stands
+    // before a cut.
+    bool may_move = x->relay.ready || buf_len(&x->relay.out);
+    if (may_move || !openai_stream_is_complete(&x->relay.stream)) {
         deliver(x, forward);
         forward = STR("");
     }
     err e = relay_end(&x->relay, &tail);
     if (e) {
-        deliver(x, forward);
+        deliver(x, tail);
         exchange_failed(x, e == ERR_REFUSED ? x->relay.failure : exchange_failure_of(x, e), e);
         return;
     }

@@ -112,27 +112,18 @@ TEST(exchange_request_keeps_a_clients_fields_and_drops_those_of_its_connection)
     stage_settle(&s);
     str head = request_head(&s);
     static const str dropped[] = {
-        STR_INIT("gw\r\n"),
-        STR_INIT("onnection"),
-        STR_INIT("X-Mine"),
-        STR_INIT("Keep-Alive"),
-        STR_INIT("TE: "),
-        STR_INIT("Upgrade"),
-        STR_INIT("Trailer"),
-        STR_INIT("client-key"),
-        STR_INIT("luice"),
-        STR_INIT("Encoding"),
-        STR_INIT("X-Forwarded-For"),
-        STR_INIT("Forwarded"),
-        STR_INIT("X-Real-IP"),
-        STR_INIT("Content-Length"),
-        STR_INIT("X-Api-Key"),
-        STR_INIT("Authorization"),
+        STR_INIT("gw\r\n"),      STR_INIT("onnection"),     STR_INIT("X-Mine"),
+        STR_INIT("Keep-Alive"),  STR_INIT("TE: "),          STR_INIT("Upgrade"),
+        STR_INIT("Trailer"),     STR_INIT("client-key"),    STR_INIT("luice-Debug"),
+        STR_INIT("luice-other"), STR_INIT("Encoding"),      STR_INIT("X-Forwarded-For"),
+        STR_INIT("Forwarded"),   STR_INIT("X-Real-IP"),     STR_INIT("Content-Length"),
+        STR_INIT("X-Api-Key"),   STR_INIT("Authorization"),
     };
     for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
         if (has(head, dropped[i]))
             test_fail(__FILE__, __LINE__, "%" STR_FMT " was passed on", STR_ARG(dropped[i]));
     }
+    CHECK(has(head, STR("\r\nx-sluice-deadline-ms: 100000\r\n")));
     CHECK(has(head, STR("Content-Type: application/json\r\nOpenAI-Organization: org\r\n"
                         "Idempotency-Key: k\r\nAccept: */*\r\n")));
     stage_done(&s);

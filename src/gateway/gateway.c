@@ -165,7 +165,7 @@ void gateway_measure(struct gateway *g)
     cells_publish(&g->cells);
 }
 
-void gateway_tell(struct gateway *g, size_t cell, enum cell_news news)
+void gateway_tell(struct gateway *g, size_t cell, struct cell_news news)
 {
     struct cell *c = cells_at(&g->cells, cell);
 

@@ -68,4 +68,4 @@ void gateway_stop(struct gateway *g);
 void gateway_close(struct gateway *g);
 
 // Another worker's cell of the same way has opened or closed; `cell` counts as the board does.
-void gateway_tell(struct gateway *g, size_t cell, enum cell_news news);
+void gateway_tell(struct gateway *g, size_t cell, struct cell_news news);

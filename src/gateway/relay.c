@@ -225,7 +225,10 @@ static err end_event(struct relay *r, str *tail)
     buf_clear(&r->out);
     held = buf_view(&r->hold);
     // A lone LF is the rest of the CRLF that ended the last event.
-    if (!held.len || str_eq(held, STR("\n"))) return OK;
+    if (!held.len || str_eq(held, STR("\n"))) {
+        *tail = held;
+        return OK;
+    }
     err e = take_event(r, held, &v);
     if (e == ERR_REFUSED || e == ERR_TYPE) return e;
     if (e || v == DROPPED) return OK;
@@ -242,6 +245,7 @@ err relay_end(struct relay *r, str *tail)
     if (!openai_stream_is_complete(&r->stream)) return ERR_CLOSED;
     if (r->manner != RELAY_FIRST) return ERR_TYPE; // all of it, and not what was delivered
     if (r->stream.kind == OPENAI_STREAM_CHAT && !r->stream.is_done && !r->stream.has_failed) {
+        if (!buf_len(&r->out)) TRY(buf_append(&r->out, *tail));
         TRY(buf_append(&r->out, STR("data: [DONE]\n\n")));
         *tail = buf_view(&r->out);
     }

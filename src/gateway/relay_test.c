@@ -77,10 +77,9 @@ TEST(relay_stops_before_a_malformed_event)
     expect(STR(DELTA "data: {\"a\":}\n\n" STOP DONE), ERR_SYNTAX, STR(DELTA));
 }
 
-TEST(relay_leaves_an_upstreams_own_error_alone)
+TEST(relay_keeps_an_upstreams_own_error_back)
 {
-    expect(STR(DELTA "data: {\"error\":{\"message\":\"x\"}}\n\n"), OK,
-           STR(DELTA "data: {\"error\":{\"message\":\"x\"}}\n\n"));
+    expect(STR(DELTA "data: {\"error\":{\"message\":\"x\"}}\n\n"), ERR_REFUSED, STR(DELTA));
 }
 
 TEST(relay_needs_a_finish_for_every_choice)
@@ -247,8 +246,7 @@ TEST(relay_passes_a_replay_from_where_the_text_ends)
         STR("data: {\"choices\":[\ndata: {\"index\":0,\"delta\":"
             "{\"content\":\"one!\"}}]}\n\n" STOP DONE),
         OK,
-        STR("data: {\"choices\":[\ndata: {\"index\":0,\"delta\":{\"content\":\"!\"}}]}\n\n" STOP
-                DONE));
+        STR("data: {\"choices\":[ {\"index\":0,\"delta\":{\"content\":\"!\"}}]}\n\n" STOP DONE));
     // What was delivered was all but its finish.
     check_finish(RELAY_REPLAY, STR("one"), STR(ROLE TEXT("one") STOP USAGE DONE), OK,
                  STR(STOP USAGE DONE));

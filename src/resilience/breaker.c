@@ -376,12 +376,23 @@ msec breaker_reopens(const struct breaker *b)
 
 // --- News, figures ---
 
-void breaker_tell_open(struct breaker *b, msec now)
+void breaker_tell_open(struct breaker *b, msec now, msec span_ms)
 {
     settle(b, now);
-    if (!b->options.trip_after) return;
-    if (b->step != BREAKER_CLOSED && b->step != BREAKER_RAMP) return;
-    open_for(b, now, b->options.open_min_ms, BREAKER_WHY_TOLD);
+    if (!b->options.trip_after || b->step == BREAKER_HALF_OPEN) return;
+    if (b->step != BREAKER_OPEN) {
+        move(b, BREAKER_OPEN);
+        b->why = BREAKER_WHY_TOLD;
+        b->reopens_at = now;
+    }
+    b->open_ms = span_ms < b->options.open_max_ms ? span_ms : b->options.open_max_ms;
+    // Whoever probed last knows best; nobody probes again before that.
+    if (now + jittered(b, now) > b->reopens_at) b->reopens_at = now + jittered(b, now);
+}
+
+msec breaker_span(const struct breaker *b)
+{
+    return b->open_ms;
 }
 
 void breaker_tell_closed(struct breaker *b, msec now)

@@ -133,8 +133,12 @@ void breaker_abandon(struct breaker *b, msec now);
 // When the next probe is due; it may be past. TIME_NEVER unless open or half-open.
 msec breaker_reopens(const struct breaker *b);
 
+// How long it is open, or was: what other workers are told.
+msec breaker_span(const struct breaker *b);
+
 // News of the same upstream from another worker's breaker.
-void breaker_tell_open(struct breaker *b, msec now);
+// It opened for `span_ms`, maybe after a probe of its own: so does this one.
+void breaker_tell_open(struct breaker *b, msec now, msec span_ms);
 void breaker_tell_closed(struct breaker *b, msec now);
 
 // Costs a pass over the window.

@@ -261,7 +261,7 @@ TEST(breaker_that_never_trips_lets_everything_pass)
     o.trip_after = 0;
     breaker_init(&b, &o, 0);
     CHECK_EQ(drive(0, 100'000, 10, &bad, 1), 100'000);
-    breaker_tell_open(&b, 100'000);
+    breaker_tell_open(&b, 100'000, 10'000);
     CHECK_EQ(breaker_ask(&b, 100'000, 0.9), BREAKER_ALLOW);
     open_new();
     breaker_configure(&b, &o);
@@ -273,15 +273,17 @@ TEST(breaker_hears_of_other_workers)
     start();
     breaker_tell_closed(&b, 1);
     CHECK_EQ(b.step, BREAKER_CLOSED);
-    breaker_tell_open(&b, 2);
+    breaker_tell_open(&b, 2, 30'000);
     check_span(2, 30'000);
     CHECK_EQ(breaker_figures(&b).why, BREAKER_WHY_TOLD);
     CHECK_EQ(breaker_figures(&b).trips, 0);
-    breaker_tell_open(&b, 3);
-    check_span(2, 30'000);
-    breaker_tell_closed(&b, 4);
+    breaker_tell_open(&b, 3, 10'000);
+    CHECK(breaker_reopens(&b) > 26'000); // no sooner than it meant to
+    breaker_tell_open(&b, 20'000, 60'000);
+    check_span(20'000, 60'000);
+    breaker_tell_closed(&b, 20'004);
     CHECK_EQ(b.step, BREAKER_RAMP);
-    CHECK_EQ(breaker_ask(&b, 4, 0.99), BREAKER_REFUSE);
+    CHECK_EQ(breaker_ask(&b, 20'004, 0.99), BREAKER_REFUSE);
 }
 
 TEST(breaker_keeps_waiting_for_a_probe_that_news_overtook)
@@ -290,7 +292,7 @@ TEST(breaker_keeps_waiting_for_a_probe_that_news_overtook)
     msec due = breaker_reopens(&b);
     CHECK_EQ(breaker_ask(&b, due, 0), BREAKER_PROBE);
     breaker_tell_closed(&b, due + 1);
-    breaker_tell_open(&b, due + 2);
+    breaker_tell_open(&b, due + 2, 10'000);
     CHECK_EQ(b.step, BREAKER_OPEN);
     CHECK(breaker_would_refuse(&b, due + 60'000));
     CHECK_EQ(breaker_ask(&b, due + 60'000, 0), BREAKER_REFUSE);
@@ -362,7 +364,7 @@ static void act(struct life *l)
 
     call.is_error = random_below(&l->random, 100) < (l->now / 60'000 % 2 ? 60 : 2);
     switch (random_below(&l->random, 40)) {
-    case 0: breaker_tell_open(&b, l->now); return;
+    case 0: breaker_tell_open(&b, l->now, 10'000); return;
     case 1: breaker_tell_closed(&b, l->now); return;
     case 2:
         if (l->probes) breaker_abandon(&b, l->now);

@@ -22,8 +22,7 @@ struct stage {
 #define STAGE_SECRET "sk-very-secret"
 
 // Once is enough: for tests of what one attempt does.
-#define STAGE_ONCE                                                                                 \
-    "     retry: {attempts: 1}, breaker: {trip_after: 0}, recovery: error"
+#define STAGE_ONCE "     retry: {attempts: 1}, breaker: {trip_after: 0}, recovery: error"
 
 // A provider with a key and two models: "m" goes on as "up-m", any other name as it is.
 #define STAGE_LIMITS "limits:\n  comment_interval: 15s\n"
@@ -32,8 +31,8 @@ struct stage {
     "  - {name: p, base_url: \"http://up.example:8000/api/v1\", api_key: \"${KEY}\"}\n"            \
     "models:\n"                                                                                    \
     "  - {name: m, targets: [{provider: p, model: up-m}],\n"                                       \
-    "     timeouts: {total: 100s, connect: 2s, first_token: 20s, between_tokens: 10s},\n"          \
-    STAGE_ONCE "}\n"                                                                              \
+    "     timeouts: {total: 100s, connect: 2s, first_token: 20s, between_tokens: "                 \
+    "10s},\n" STAGE_ONCE "}\n"                                                                     \
     "  - {name: \"*\", targets: [{provider: p}],\n" STAGE_ONCE "}\n"
 #define STAGE_YAML STAGE_LIMITS STAGE_ROUTES
 
