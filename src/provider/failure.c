@@ -138,7 +138,7 @@ static err read_clue(struct json_reader *r, str key, struct clues *c)
     return json_value(r, &v);
 }
 
-// The value of "error": an object, or a text.
+// The value of "error": an object, a text, or merely true.
 static err read_error(struct json_reader *r, struct clues *c)
 {
     enum json_kind kind;
@@ -152,7 +152,7 @@ static err read_error(struct json_reader *r, struct clues *c)
         return OK;
     }
     e = enter_object(r);
-    if (!e) c->has_error = true;
+    c->has_error |= !e || kind == JSON_TRUE;
     while (!e && !(e = json_member(r, &key))) {
         e = read_clue(r, key, c);
     }

@@ -338,6 +338,7 @@ TEST(failure_of_an_event_is_told_by_code_type_or_status)
     check_event("{\"error\":{\"message\":\"x\",\"type\":\"server_error\",\"code\":null}}",
                 FAILURE_SERVER);
     check_event("{\"error\":\"an error was encountered while running the model\"}", FAILURE_SERVER);
+    check_event("{\"error\":true}", FAILURE_SERVER);
     check_event("{\"error\":{\"type\":\"unheard_of\",\"code\":7}}", FAILURE_SERVER);
     check_event("{\"error\":{\"code\":\"rate_limit_exceeded\"}}", FAILURE_LIMITED);
     check_event("{\"error\":{\"type\":\"insufficient_quota\"}}", FAILURE_QUOTA);
@@ -386,6 +387,7 @@ TEST(failure_of_an_event_that_reports_none_is_none)
     check_event("{\"error\":null,\"choices\":[]}", FAILURE_NONE);
     check_event("{\"error\":\"\"}", FAILURE_NONE);
     check_event("{\"error\":false}", FAILURE_NONE);
+    check_event("{\"error\":[]}", FAILURE_NONE);
     check_event("{\"type\":\"response.completed\",\"response\":{\"error\":null}}", FAILURE_NONE);
     check_event("{\"type\":\"response.output_text.delta\",\"delta\":\"error\"}", FAILURE_NONE);
     check_event("{\"x\":{\"error\":{\"code\":429}}}", FAILURE_NONE);

@@ -34,6 +34,12 @@ static bool is_empty(struct json_value v)
     return true;
 }
 
+// SDKs throw on any of these. An empty text or list is how some servers say that there is none.
+static bool is_error(struct json_value v)
+{
+    return v.kind == JSON_OBJECT || v.kind == JSON_TRUE || (v.kind == JSON_STRING && !is_empty(v));
+}
+
 // An event being taken.
 struct event {
     struct openai_stream next;
@@ -265,10 +271,7 @@ static err take_members(struct json_reader *r, struct event *t)
             TRY(take_response(r, t));
         } else {
             TRY(json_value(r, &v));
-            // SDKs throw on whatever is there; a number says nothing either way.
-            if (name == ERROR)
-                s->delta.is_error |=
-                    v.kind == JSON_OBJECT || (v.kind != JSON_NUMBER && !is_empty(v));
+            if (name == ERROR) s->delta.is_error |= is_error(v);
             if (name == SEQUENCE)
                 (void)json_to_u64(v, UINT64_MAX, &s->sequence); // only used to number our own
             if (name == TYPE && v.kind == JSON_STRING && s->kind == OPENAI_STREAM_RESPONSES)

@@ -222,6 +222,8 @@ TEST(openai_stream_tells_what_a_delta_brought)
         {"{\"error\":null}", "", ""},
         {"{\"error\":false}", "", ""},
         {"{\"error\":0}", "", ""},
+        {"{\"error\":true}", "e", ""},
+        {"{\"error\":[]}", "", ""},
         {"{\"type\":\"error\"}", "", ""},
         {"[DONE]", "", ""},
     };

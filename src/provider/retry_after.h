@@ -1,12 +1,15 @@
-// retry_after: when an upstream wants to be asked again, in the spellings that upstreams use.
+// retry_after: how long an answer asks to be left alone.
 //
-// retry-after-ms (OpenAI) wins, then retry-after in seconds or as a date (RFC 9110 section 10.2.3),
-// then the reset of whichever of OpenAI's limits is exhausted (x-ratelimit-reset-*, a duration as
-// Go writes it). Pure; the wall clock is handed in.
+// Read in this order, the first that is usable: retry-after-ms (OpenAI's SDKs), retry-after in
+// seconds or as a date (RFC 9110 section 10.2.3), and the resets of those of OpenAI's rate limits
+// that have nothing remaining. What can't be read is passed over, not an error. Pure.
 #pragma once
 
 #include "base/time.h"
 #include "codec/h1.h"
 
-// From now on, 0 where the instant is past, a day at most. ERR_ABSENT where nothing says it.
+enum { RETRY_AFTER_MAX_MS = 24 * 3600 * 1000 }; // more is taken for this
+
+// The wait from now on, in whole milliseconds, rounded up; 0 for a date that is past. `wall_now`
+// is the time since 1970 in UTC, that dates are compared with. ERR_ABSENT where nothing usable is.
 err retry_after_read(const struct h1_head *head, usec wall_now, msec *out);

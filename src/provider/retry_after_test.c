@@ -1,67 +1,222 @@
 #include "provider/retry_after.h"
 
+#include "base/random.h"
+
 #include "support/test.h"
 
-// 2026-01-31 12:00:00 UTC.
-static const usec noon = INT64_C(1'769'860'800) * 1'000'000;
+#include <stdio.h>
+#include <string.h>
 
-static msec read_fields(struct h1_field *fields, size_t count)
+enum { FIELDS_MAX = 8 };
+
+// 1994-11-06 08:49:00.250 UTC
+static const usec now = INT64_C(784'111'740'250'000);
+
+// Reads fields written as in a head, at `at`; -1 where nothing usable is in them.
+static msec read_at(usec at, const char *lines)
 {
-    struct h1_head head = {.fields = fields, .field_count = count};
-    msec ms = -7;
+    char text[1000];
+    struct h1_field fields[FIELDS_MAX];
+    struct h1_head head;
+    msec out = -1;
 
-    return retry_after_read(&head, noon, &ms) ? -1 : ms;
+    (void)snprintf(text, sizeof(text), "HTTP/1.1 429 Too Many Requests\r\n%s\r\n\r\n", lines);
+    CHECK_EQ(h1_parse_response(str_from_c(text), false, fields, FIELDS_MAX, &head), OK);
+    err e = retry_after_read(&head, at, &out);
+    CHECK(e == (out < 0 ? ERR_ABSENT : OK));
+    return out;
 }
 
-static msec read_one(str name, str value)
+static msec read(const char *lines)
 {
-    return read_fields(&(struct h1_field){.name = name, .value = value}, 1);
+    return read_at(now, lines);
 }
 
-TEST(retry_after_reads_every_spelling)
+TEST(retry_after_takes_milliseconds_before_seconds)
 {
-    CHECK_EQ(read_one(STR("Retry-After"), STR("2")), 2000);
-    CHECK_EQ(read_one(STR("retry-after"), STR("1.5")), 1500);
-    CHECK_EQ(read_one(STR("retry-after"), STR("0")), 0);
-    CHECK_EQ(read_one(STR("retry-after-ms"), STR("250")), 250);
-    CHECK_EQ(read_one(STR("retry-after-ms"), STR("250.9")), 250);
-    CHECK_EQ(read_one(STR("retry-after"), STR("Sat, 31 Jan 2026 12:00:05 GMT")), 5000);
-    CHECK_EQ(read_one(STR("retry-after"), STR("Saturday, 31-Jan-26 12:01:00 GMT")), 60'000);
-    CHECK_EQ(read_one(STR("retry-after"), STR("Sat Jan 31 12:00:09 2026")), 9000);
+    CHECK_EQ(read("retry-after-ms: 200"), 200);
+    CHECK_EQ(read("Retry-After: 1\r\nRetry-After-Ms: 200"), 200);
+    CHECK_EQ(read("retry-after-ms: 200.25"), 201);
+    CHECK_EQ(read("retry-after-ms: 0"), 0);
+    CHECK_EQ(read("retry-after-ms: 0\r\nretry-after: 9"), 0);
+    CHECK_EQ(read("retry-after-ms: soon\r\nretry-after: 9"), 9000);
+    CHECK_EQ(read("retry-after-ms: -1\r\nretry-after: 9"), 9000);
 }
 
-TEST(retry_after_bounds_what_it_reads)
+TEST(retry_after_takes_seconds)
 {
-    CHECK_EQ(read_one(STR("retry-after"), STR("Sat, 31 Jan 2026 11:00:00 GMT")), 0);
-    CHECK_EQ(read_one(STR("retry-after"), STR("4000000000")), 24 * 3600 * 1000);
-    CHECK_EQ(read_one(STR("retry-after"), STR("Sat, 31 Jan 2099 11:00:00 GMT")), 24 * 3600 * 1000);
+    CHECK_EQ(read("retry-after: 0"), 0);
+    CHECK_EQ(read("retry-after: 61"), 61'000);
+    CHECK_EQ(read("retry-after: 1.5"), 1500);
+    CHECK_EQ(read("retry-after: 0.0000001"), 1);
+    CHECK_EQ(read("retry-after: 000000000000000000000000000001"), 1000);
+    CHECK_EQ(read("retry-after: 86400"), RETRY_AFTER_MAX_MS);
+    CHECK_EQ(read("retry-after: 86399.9995"), RETRY_AFTER_MAX_MS);
+    CHECK_EQ(read("retry-after: 18446744073709551616"), RETRY_AFTER_MAX_MS); // 2^64
+    CHECK_EQ(read("retry-after: 86401"), RETRY_AFTER_MAX_MS);
+    CHECK_EQ(read("retry-after: 99999999999999999999999999999999999999"), RETRY_AFTER_MAX_MS);
 }
 
-TEST(retry_after_passes_over_what_says_nothing)
+TEST(retry_after_passes_over_what_it_cannot_read)
 {
-    static const char *const bad[] = {"", "soon", "-1", "1 s", "1e3", "Sat, 31 Jan 2026", "1.x"};
+    static const char *const bad[] = {
+        "x: y",
+        "retry-after:",
+        "retry-after: soon",
+        "retry-after: -1",
+        "retry-after: +1",
+        "retry-after: 1,2",
+        "retry-after: 1s",
+        "retry-after: .5",
+        "retry-after: 5.",
+        "retry-after: 1.2.3",
+        "retry-after: 1e3",
+        "retry-after: 0x10",
+        "retry-after: Sun, 06 Nov 1994 08:49:37",
+        "retry-after: Sun, 06 Nov 1994 08:49:37 CET",
+        "retry-after: Sun, 06 Nov 1994 08:49:37 GMT+1",
+        "retry-after: Sun, 6 Nov 1994 08:49:37 GMT",
+        "retry-after: Sun, 06 Nov 94 08:49:37 GMT",
+        "retry-after: Sun, 06 Nox 1994 08:49:37 GMT",
+        "retry-after: Sun, 00 Nov 1994 08:49:37 GMT",
+        "retry-after: Sun, 32 Nov 1994 08:49:37 GMT",
+        "retry-after: Sun, 06 Nov 1994 24:49:37 GMT",
+        "retry-after: Sun, 06 Nov 1994 08:60:37 GMT",
+        "retry-after: Sun, 06 Nov 1994 08:49:61 GMT",
+        "retry-after: 06 Nov 1994 08:49:37 GMT",
+        "retry-after: Sunday, 06-Nov-1994 08:49:37 GMT",
+        "retry-after: Sun Nov 6 08:49:37 1994",
+        "retry-after: Sun Nov  6 08:49:37 94",
+        "retry-after: Sun Nov  6 08:49:37 1994 GMT",
+        "retry-after: Sun",
+        "retry-after: Sun,",
+        "retry-after: 1994-11-06T08:49:37Z",
+    };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        CHECK_EQ(read_one(STR("retry-after"), str_from_c(bad[i])), -1);
-        CHECK_EQ(read_one(STR("retry-after-ms"), str_from_c(bad[i])), -1);
+        if (read(bad[i]) != -1) test_fail(__FILE__, __LINE__, "%s is taken", bad[i]);
     }
-    CHECK_EQ(read_one(STR("x-retry-after"), STR("5")), -1);
 }
 
-TEST(retry_after_prefers_milliseconds_and_waits_for_the_limit_that_is_exhausted)
+TEST(retry_after_takes_the_three_forms_of_a_date)
 {
-    struct h1_field both[] = {{STR_INIT("retry-after"), STR_INIT("3")},
-                              {STR_INIT("retry-after-ms"), STR_INIT("2500")}};
-    struct h1_field limits[] = {{STR_INIT("x-ratelimit-remaining-requests"), STR_INIT("0")},
-                                {STR_INIT("x-ratelimit-reset-requests"), STR_INIT("120ms")},
-                                {STR_INIT("x-ratelimit-remaining-tokens"), STR_INIT("0")},
-                                {STR_INIT("x-ratelimit-reset-tokens"), STR_INIT("1m2.5s")}};
+    CHECK_EQ(read("retry-after: Sun, 06 Nov 1994 08:49:37 GMT"), 36'750);
+    CHECK_EQ(read("retry-after: Sunday, 06-Nov-94 08:49:37 GMT"), 36'750);
+    CHECK_EQ(read("retry-after: Sun Nov  6 08:49:37 1994"), 36'750);
+    CHECK_EQ(read("retry-after: Mon Nov 16 08:49:37 1994"), RETRY_AFTER_MAX_MS);
+    CHECK_EQ(read("retry-after: Sun, 06 Nov 1994 08:49:00 GMT"), 0);
+    CHECK_EQ(read("retry-after: Sun, 06 Nov 1994 08:49:01 GMT"), 750);
+    CHECK_EQ(read("retry-after: Thu, 01 Jan 1970 00:00:00 GMT"), 0);
+    CHECK_EQ(read("retry-after: Sun, 06 Nov 1904 08:49:37 GMT"), 0);
+    CHECK_EQ(read("retry-after: Mon, 07 Nov 1994 08:49:01 GMT"), RETRY_AFTER_MAX_MS);
+    CHECK_EQ(read("retry-after: Fri, 31 Dec 9999 23:59:60 GMT"), RETRY_AFTER_MAX_MS);
+}
 
-    CHECK_EQ(read_fields(both, 2), 2500);
-    CHECK_EQ(read_fields(limits, 4), 62'500);
-    CHECK_EQ(read_fields(limits, 2), 120);
-    limits[2].value = STR("7");
-    CHECK_EQ(read_fields(limits, 4), 120);
-    limits[1].value = STR("later");
-    CHECK_EQ(read_fields(limits, 4), -1);
+TEST(retry_after_knows_the_calendar)
+{
+    const usec day = INT64_C(86'400'000'000);
+
+    CHECK_EQ(read_at(0, "retry-after: Thu, 01 Jan 1970 00:00:10 GMT"), 10'000);
+    // 2000-02-28 and 2000-03-01, 2024-12-31, 2100-02-28.
+    CHECK_EQ(read_at(11'015 * day, "retry-after: Tue, 29 Feb 2000 00:00:00 GMT"),
+             RETRY_AFTER_MAX_MS);
+    CHECK_EQ(read_at(11'016 * day, "retry-after: Tue, 29 Feb 2000 00:00:10 GMT"), 10'000);
+    CHECK_EQ(read_at(11'017 * day, "retry-after: Wed, 01 Mar 2000 00:00:10 GMT"), 10'000);
+    CHECK_EQ(read_at(20'088 * day, "retry-after: Tue, 31 Dec 2024 00:00:10 GMT"), 10'000);
+    CHECK_EQ(read_at(47'540 * day, "retry-after: Sun, 28 Feb 2100 00:00:10 GMT"), 10'000);
+    CHECK_EQ(read_at(47'541 * day, "retry-after: Mon, 01 Mar 2100 00:00:10 GMT"), 10'000);
+}
+
+TEST(retry_after_takes_a_year_of_two_digits_within_fifty_years)
+{
+    const usec day = INT64_C(86'400'000'000);
+
+    // On 2026-01-01 the year 76 is just 2076, and 77 is past.
+    CHECK_EQ(read_at(20'454 * day, "retry-after: Thursday, 01-Jan-26 00:00:10 GMT"), 10'000);
+    CHECK_EQ(read_at(20'454 * day, "retry-after: Wednesday, 01-Jan-75 00:00:10 GMT"),
+             RETRY_AFTER_MAX_MS);
+    CHECK_EQ(read_at(20'454 * day, "retry-after: Friday, 01-Jan-77 00:00:10 GMT"), 0);
+    CHECK_EQ(read_at(10'957 * day, "retry-after: Saturday, 01-Jan-00 00:00:10 GMT"), 10'000);
+}
+
+TEST(retry_after_takes_the_reset_of_a_limit_that_is_used_up)
+{
+    CHECK_EQ(read("x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 120ms"), 120);
+    CHECK_EQ(read("x-ratelimit-remaining-tokens: 0\r\nX-RateLimit-Reset-Tokens: 1m2s"), 62'000);
+    CHECK_EQ(read("x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 2m59.56s\r\n"
+                  "x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 7.66s"),
+             179'560);
+    CHECK_EQ(read("x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 1s\r\n"
+                  "x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 7.66s"),
+             7660);
+    // Only the limit that is used up.
+    CHECK_EQ(read("x-ratelimit-remaining-tokens: 5\r\nx-ratelimit-reset-tokens: 9m\r\n"
+                  "x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 1s"),
+             1000);
+    CHECK_EQ(read("x-ratelimit-remaining-tokens: 5\r\nx-ratelimit-reset-tokens: 9m"), -1);
+    CHECK_EQ(read("x-ratelimit-reset-tokens: 9m"), -1);
+    CHECK_EQ(read("x-ratelimit-remaining-tokens: 0"), -1);
+    CHECK_EQ(read("x-ratelimit-remaining-tokens: x\r\nx-ratelimit-reset-tokens: 9m"), -1);
+    // And after what is meant for this answer.
+    CHECK_EQ(read("retry-after: 3\r\nx-ratelimit-remaining-tokens: 0\r\n"
+                  "x-ratelimit-reset-tokens: 9m"),
+             3000);
+    CHECK_EQ(read("retry-after: soon\r\nx-ratelimit-remaining-tokens: 0\r\n"
+                  "x-ratelimit-reset-tokens: 9m"),
+             540'000);
+}
+
+static msec reset(const char *duration)
+{
+    char lines[200];
+
+    (void)snprintf(lines, sizeof(lines),
+                   "x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: %s", duration);
+    return read(lines);
+}
+
+TEST(retry_after_reads_durations_of_go)
+{
+    CHECK_EQ(reset("0"), 0);
+    CHECK_EQ(reset("0s"), 0);
+    CHECK_EQ(reset("1h2m3.5s"), 3'723'500);
+    CHECK_EQ(reset("1.5h"), 5'400'000);
+    CHECK_EQ(reset("1500us"), 2);
+    CHECK_EQ(reset("1500\xc2\xb5s"), 2);
+    CHECK_EQ(reset("1500\xce\xbcs"), 2);
+    CHECK_EQ(reset("1s1s"), 2000);
+    CHECK_EQ(reset("24h"), RETRY_AFTER_MAX_MS);
+    CHECK_EQ(reset("23h3600.1s"), RETRY_AFTER_MAX_MS);
+    CHECK_EQ(reset("99999999999999999999h99999999999999999999h"), RETRY_AFTER_MAX_MS);
+    static const char *const bad[] = {"",   "1",   "s",   "-1s",   "1m2", "1d",
+                                      "1S", "1.s", ".5s", "1s 2s", "1m,", "1ss"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        if (reset(bad[i]) != -1) test_fail(__FILE__, __LINE__, "%s is taken", bad[i]);
+    }
+}
+
+TEST(retry_after_takes_any_damage_to_a_value)
+{
+    static const char *const good[] = {"Sun, 06 Nov 1994 08:49:37 GMT",
+                                       "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+                                       "1h2m3.5s", "12.5"};
+    struct random random;
+    char text[40];
+
+    random_init(&random, test_seed());
+    for (int i = 0; i < 20'000; i++) {
+        str whole = str_from_c(good[random_below(&random, 5)]);
+        memcpy(text, whole.ptr, whole.len);
+        for (uint64_t n = 1 + random_below(&random, 3); n; n--) {
+            text[random_below(&random, whole.len)] = "09:-, .mshG\xc2"[random_below(&random, 12)];
+        }
+        str value = {text, random_below(&random, whole.len + 1)};
+        struct h1_field fields[] = {{STR("retry-after"), value},
+                                    {STR("x-ratelimit-remaining-tokens"), STR("0")},
+                                    {STR("x-ratelimit-reset-tokens"), value}};
+        const struct h1_head head = {.fields = fields, .field_count = 3};
+        msec out = -1;
+        err e = retry_after_read(&head, now, &out);
+        CHECK(e == OK ? out >= 0 && out <= RETRY_AFTER_MAX_MS : e == ERR_ABSENT && out == -1);
+    }
 }
