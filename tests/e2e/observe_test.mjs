@@ -39,7 +39,8 @@ testEachSDK('a line of the access log is JSON with what happened, and without se
   const answer = await textOf(data);
   const line = await sluice.log(response.headers.get('x-request-id'));
   assert.deepEqual(Object.keys(line), ['time', 'request_id', 'client', 'method', 'path', 'route', 'model', 'provider',
-    'upstream_model', 'upstream_status', 'status', 'stream', 'received_bytes', 'sent_bytes', 'duration_us', 'first_byte_us', 'own_us']);
+    'upstream_model', 'upstream_status', 'status', 'stream', 'received_bytes', 'sent_bytes', 'duration_us', 'first_byte_us', 'own_us',
+    'input_tokens', 'output_tokens', 'is_estimated']);
   assert.match(line.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.ok(Math.abs(Date.parse(line.time) - Date.now()) < 60_000);
   assert.equal(line.path, '/v1/chat/completions');
@@ -87,7 +88,7 @@ function parseMetrics(text) {
       current = name;
       continue;
     }
-    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z_]+="[^"\\\n]*",?)*\})? (\S+)$/.exec(line);
+    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*\})? (\S+)$/.exec(line);
     assert.ok(sample, `malformed: ${line}`);
     const [, name, labels = '', value] = sample;
     const family = types.get(current) === 'histogram' ? name.replace(/_(bucket|sum|count)$/, '') : name;

@@ -57,9 +57,19 @@ async def a_last_event_without_its_blank_line_counts(t):
     await relayed(t, body[:-2], body + talk.DONE)
 
 
-@cases("a stream that is not complete is told as cut", {
+@cases("a stream that ends before it says anything is an error status", {
     "empty": b"",
     "comments alone": b": a\n\n: b\n\n",
+    "a role": b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n',
+})
+async def _(t, body):
+    await t.start(talk.serving(talk.streamed(body)))
+    answer = await t.ask(talk.chat(stream=True))
+    check_eq(answer.status, 502)
+    check_eq(talk.error_of(answer)["code"], "upstream_cut")
+
+
+@cases("a stream that is not complete is told as cut", {
     "no finish": talk.event("a") + talk.event("b"),
     "one of two choices": talk.event("a") + talk.event("b", None, 1) + talk.event(None, "stop"),
     "half an event behind": talk.event("a") + talk.event("b")[:-9],
@@ -197,7 +207,8 @@ async def an_endless_event_is_given_up(t):
 
     await t.start(serve)
     answer = await t.ask(talk.chat(stream=True))
-    check_eq(talk.stream_error(answer.body)["code"], "upstream_malformed")
+    check_eq(answer.status, 502)
+    check_eq(talk.error_of(answer)["code"], "upstream_malformed")
 
 
 @test

@@ -203,7 +203,8 @@ async def requests_past_the_limit_of_streams_are_answered_503(t):
 
     async def serve(upstream, conn):
         await conn.request()
-        await conn.send(talk.STREAM_FIELDS + b"Transfer-Encoding: chunked\r\n\r\n")
+        await conn.send(talk.STREAM_FIELDS + b"Transfer-Encoding: chunked\r\n\r\n" +
+                        talk.chunk(talk.event("a")))
         await more.wait()
         await conn.send(talk.chunk(talk.events()) + b"0\r\n\r\n")
 
