@@ -321,13 +321,17 @@ static void recover(struct exchange *x, enum failure f)
         exchange_next(x);
         return;
     }
-    // Whoever failed stays out until all have: one that cut an answer may still tell it whole.
-    if (!plan_has_more(&x->plan) && f != FAILURE_DIVERGED) plan_reopen(&x->plan);
-    if (failure_rules(f) & FAILURE_FAILS_OVER) {
-        ask_other(x);
-    } else {
+    // Whoever failed stays out until all have: one that cut an answer may still tell it whole, if
+    // it can bear to be asked again.
+    bool has_more = plan_has_more(&x->plan);
+    if (!has_more && f != FAILURE_DIVERGED)
+        has_more = retry_budget_take(&x->choice.cell->budget, x->gateway->loop->now);
+    if (!has_more || !(failure_rules(f) & FAILURE_FAILS_OVER)) {
         exchange_give_up(x);
+        return;
     }
+    if (!plan_has_more(&x->plan)) plan_reopen(&x->plan);
+    ask_other(x);
 }
 
 void exchange_failed(struct exchange *x, enum failure f, err reason)

@@ -5,7 +5,7 @@
 #include "gateway/exchange_private.h"
 #include "provider/openai_continue.h"
 
-enum { RECOVERIES_MAX = 4 };
+enum { RECOVERIES_MAX = 3 };
 
 bool exchange_may_recover(const struct exchange *x)
 {
