@@ -22,11 +22,16 @@ export function test(name, run) {
   nodeTest(name, { timeout: 60_000 }, run);
 }
 
+const clientOfClass = (Class, sluice, options) =>
+  new Class({ baseURL: sluice.baseURL, apiKey: clientKey, maxRetries: 0, ...options });
+
+// A client of the newest SDK, for tests that are about something else.
+export const clientOf = (sluice, options) => clientOfClass(sdks[0].OpenAI, sluice, options);
+
 // One test for each version of the SDK; `run` gets its class and a maker of clients.
 export function testEachSDK(name, sluice, run) {
   for (const { name: version, OpenAI: Class } of sdks) {
-    const connect = (options) =>
-      new Class({ baseURL: sluice.baseURL, apiKey: clientKey, maxRetries: 0, ...options });
+    const connect = (options) => clientOfClass(Class, sluice, options);
     test(`${version}: ${name}`, (t) => run({ t, Class, connect, client: connect() }));
   }
 }
