@@ -67,16 +67,16 @@ export const broken = (count, rest) => async (play) => {
   await rest(play);
 };
 
-// Both providers with sluice before them; `more.models` are added to "*", which asks the primary
-// for any name and then the backup for the same.
-export async function startRivals({ models = [], ...more } = {}) {
+// Both providers with sluice before them; `models` are added to "*", which asks the primary for any
+// name and then the backup for the same; `providers` overrides members of theirs.
+export async function startRivals({ models = [], providers = {}, ...more } = {}) {
   const [primary, backup] = await Promise.all([startPeer(), startPeer()]);
   const any = { name: '*', targets: [{ provider: 'primary' }], fallback: [{ provider: 'backup' }] };
   for (const peer of [primary, backup]) peer.plays.set('POST /v1/chat/completions', tell);
   const sluice = await startSluice(configuration(primary.baseURL, {
     providers: [
-      { name: 'primary', base_url: primary.baseURL, api_key: secret },
-      { name: 'backup', base_url: backup.baseURL, api_key: secret },
+      { name: 'primary', base_url: primary.baseURL, api_key: secret, ...providers.primary },
+      { name: 'backup', base_url: backup.baseURL, api_key: secret, ...providers.backup },
     ],
     models: [any, ...models].map((model) => ({ ...resilient, ...model })),
     ...more,
