@@ -32,6 +32,9 @@ static err print_stats(const struct mock *m, struct buf *out)
     mock_member_u64(&w, STR("faults"), l->by_end[MOCK_ENDED_FAULT]);
     mock_member_u64(&w, STR("client_closed"), l->by_end[MOCK_ENDED_CLIENT_CLOSED]);
     mock_member_u64(&w, STR("logged"), l->count);
+    mock_member_u64(&w, STR("prompt_tokens"), l->prompt_tokens);
+    mock_member_u64(&w, STR("completion_tokens"), l->completion_tokens);
+    mock_member_u64(&w, STR("usage_reported"), l->usages);
     json_write_object_end(&w);
     return w.error;
 }

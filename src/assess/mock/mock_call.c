@@ -101,7 +101,7 @@ static void play_error(struct mock_call *mc)
         .type = e->type.len ? e->type : type_of_status((unsigned)e->status),
         .code = e->code,
         .param = e->param,
-        .message = e->message.len ? e->message : STR("The mock was told to fail here."),
+        .message = e->message.len ? e->message : mock_dialect_failure,
     };
 
     if (!e->body.len && !e->content_type.len) {
@@ -150,9 +150,12 @@ static void play_answer(struct mock_call *mc)
     mc->say.digits = digits;
     mc->say.created = (uint64_t)(clock_wall() / 1000000);
     if (mc->tail.len) mc->say.model = mc->tail;
+    if (ep->has_no_words) mc->say.completion_tokens = 0;
+    if (ep->has_usage) mc->play.cost = &mc->say;
     if (is_stream) {
         mc->play.say = &mc->say;
         mc->play.next = ep->next;
+        mc->play.fail = ep->fail;
         start_play(mc, 200, STR("text/event-stream; charset=utf-8"));
         return;
     }
@@ -160,6 +163,7 @@ static void play_answer(struct mock_call *mc)
         struct mock_problem problem = {.status = 400,
                                        .type = STR("invalid_request_error"),
                                        .message = STR("The answer would be too large.")};
+        mc->play.cost = NULL;
         play_problem(mc, &problem);
         return;
     }

@@ -6,13 +6,24 @@
 
 static const struct mock_endpoint endpoints[] = {
     {.path = STR_INIT("/v1/chat/completions"),
+     .has_usage = true,
      .whole = mock_openai_chat,
-     .next = mock_openai_chat_next},
+     .next = mock_openai_chat_next,
+     .fail = mock_openai_fail},
     {.path = STR_INIT("/v1/completions"),
+     .has_usage = true,
      .whole = mock_openai_completion,
-     .next = mock_openai_completion_next},
-    {.path = STR_INIT("/v1/responses"), .whole = mock_responses_whole, .next = mock_responses_next},
-    {.path = STR_INIT("/v1/embeddings"), .whole = mock_embeddings_whole},
+     .next = mock_openai_completion_next,
+     .fail = mock_openai_fail},
+    {.path = STR_INIT("/v1/responses"),
+     .has_usage = true,
+     .whole = mock_responses_whole,
+     .next = mock_responses_next,
+     .fail = mock_responses_fail},
+    {.path = STR_INIT("/v1/embeddings"),
+     .has_usage = true,
+     .has_no_words = true,
+     .whole = mock_embeddings_whole},
     {.path = STR_INIT("/v1/moderations"), .has_no_model = true, .whole = mock_openai_moderation},
     {.path = STR_INIT("/v1/models"), .is_get = true, .whole = mock_openai_models},
     {.path = STR_INIT("/v1/models/*"), .is_get = true, .whole = mock_openai_model},
@@ -34,6 +45,8 @@ const struct mock_endpoint *mock_dialect_find(str path, str *tail)
     }
     return NULL;
 }
+
+const str mock_dialect_failure = STR_INIT("The mock was told to fail here.");
 
 err mock_dialect_error(const struct mock_problem *p, struct buf *out)
 {

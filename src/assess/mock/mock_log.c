@@ -118,6 +118,9 @@ void mock_log_end(struct mock_log *l, struct mock_entry *e, enum mock_ended how,
     e->ended_us = now_us - e->started_us;
     l->open--;
     l->by_end[how]++;
+    l->prompt_tokens += e->prompt_tokens;
+    l->completion_tokens += e->completion_tokens;
+    l->usages += e->has_usage;
     if (e->is_forgotten) free_entry(e);
 }
 
@@ -184,6 +187,9 @@ static void write_answer(struct json_writer *w, const struct mock_entry *e)
     mock_member_u64(w, STR("status"), e->status);
     mock_member_u64(w, STR("events_sent"), e->events);
     mock_member_u64(w, STR("bytes_sent"), e->sent_bytes);
+    mock_member_u64(w, STR("prompt_tokens"), e->prompt_tokens);
+    mock_member_u64(w, STR("completion_tokens"), e->completion_tokens);
+    mock_member_bool(w, STR("usage_reported"), e->has_usage);
     mock_member_str(w, STR("ended"), end_name(e->ended));
     mock_member_str(w, STR("fault"), e->fault);
     mock_member_str(w, STR("rule"), e->rule);

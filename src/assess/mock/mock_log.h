@@ -46,6 +46,10 @@ struct mock_entry {
     unsigned status;
     uint64_t events;
     uint64_t sent_bytes;
+    // The bill: what went out so far, or what was reported once it was.
+    uint64_t prompt_tokens;
+    uint64_t completion_tokens;
+    bool has_usage; // it was reported
     enum mock_ended ended;
     str fault; // what kind
     str rule;  // which one, for people
@@ -59,6 +63,10 @@ struct mock_log {
     uint64_t requests;
     uint64_t open;
     uint64_t by_end[4]; // enum mock_ended
+    // Of all requests that are over.
+    uint64_t prompt_tokens;
+    uint64_t completion_tokens;
+    uint64_t usages; // that were reported
 };
 
 void mock_log_init(struct mock_log *l, uint64_t max);

@@ -249,6 +249,8 @@ static err next(struct mock_say *s, struct buf *out, bool is_chat)
     if (s->at.is_end) return ERR_EOF;
     TRY(s->at.step == STEP_DONE ? buf_append(out, STR("data: [DONE]\n\n"))
                                 : write_event(s, out, is_chat));
+    s->at.said += s->at.step == STEP_WORD;
+    s->at.has_usage |= s->at.step == STEP_USAGE;
     advance(s);
     settle(s, is_chat);
     return OK;
@@ -262,6 +264,17 @@ err mock_openai_chat_next(struct mock_say *s, struct buf *out)
 err mock_openai_completion_next(struct mock_say *s, struct buf *out)
 {
     return next(s, out, false);
+}
+
+err mock_openai_fail(struct mock_say *s, struct buf *out)
+{
+    const struct mock_problem problem = {
+        .type = STR("server_error"), .code = STR("server_error"), .message = mock_dialect_failure};
+
+    (void)s;
+    TRY(buf_append(out, STR("data: ")));
+    TRY(mock_openai_error(&problem, out));
+    return buf_append(out, STR("\n\n"));
 }
 
 static void write_model(struct json_writer *w, const struct mock_say *s, str id)

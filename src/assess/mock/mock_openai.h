@@ -12,4 +12,5 @@ err mock_openai_completion_next(struct mock_say *s, struct buf *out);
 err mock_openai_models(const struct mock_say *s, struct buf *out);
 err mock_openai_model(const struct mock_say *s, struct buf *out);
 err mock_openai_moderation(const struct mock_say *s, struct buf *out);
+err mock_openai_fail(struct mock_say *s, struct buf *out);
 err mock_openai_error(const struct mock_problem *p, struct buf *out);

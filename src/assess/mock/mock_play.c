@@ -46,7 +46,13 @@ static bool is_due_at(const struct mock_play *p, uint64_t events, uint64_t bytes
 
 static void note_first(struct mock_play *p)
 {
-    if (!p->entry->first_us) p->entry->first_us = p->loop->now_us - p->entry->started_us;
+    struct mock_entry *e = p->entry;
+
+    if (!e->first_us) e->first_us = p->loop->now_us - e->started_us;
+    if (!p->cost) return;
+    e->prompt_tokens = p->cost->prompt_tokens;
+    // A whole answer was thought up before its first byte; a stream is while it goes out.
+    if (!p->say) e->completion_tokens = p->cost->completion_tokens;
 }
 
 static void send_head(struct mock_play *p, str body, bool is_last)
@@ -68,7 +74,7 @@ static void send(struct mock_play *p, str bytes, bool is_last)
     } else {
         server_call_write(p->call, &piece, bytes.len ? 1 : 0, is_last);
     }
-    if (is_last) mock_play_stop(p, MOCK_ENDED_COMPLETE);
+    if (is_last) mock_play_stop(p, p->has_failed ? MOCK_ENDED_FAULT : MOCK_ENDED_COMPLETE);
 }
 
 static str end_name(enum mock_end end)
@@ -161,10 +167,23 @@ static bool is_over(const struct mock_play *p)
     return p->say ? p->say->at.is_end : p->is_body_sent;
 }
 
+// The event goes out whole. One that is broken reports nothing, but what it says was thought up.
+static void bill_event(struct mock_play *p)
+{
+    bool is_broken = p->rule->fault.malformed_event == ++p->events;
+    struct mock_entry *e = p->entry;
+
+    if (!p->cost) return;
+    if (is_broken && p->say) p->say->at.has_usage = false;
+    e->has_usage |= p->say ? p->say->at.has_usage : !is_broken;
+    if (p->say) e->completion_tokens = p->say->at.said;
+    if (e->has_usage) e->completion_tokens = p->cost->completion_tokens;
+}
+
 // The event is out: the next one is due after a gap.
 static void count_event(struct mock_play *p)
 {
-    p->events++;
+    bill_event(p);
     if (!p->say || !p->say->at.is_paced) return;
     p->due_us += mock_pace_next(&p->rule->timing.gap, &p->random, (size_t)p->gaps++);
 }
@@ -186,7 +205,7 @@ static enum outcome send_event(struct mock_play *p, str event)
     bool is_last =
         is_whole && is_over(p) && !is_due_at(p, p->events + 1, p->body_bytes + event.len);
 
-    if (is_last) p->events++;
+    if (is_last) bill_event(p);
     send(p, str_sub(event, 0, len), is_last);
     if (is_last) return WAITS;
     if (is_whole) {
@@ -213,6 +232,15 @@ static enum outcome send_part(struct mock_play *p)
     return wait_until(p, p->loop->now_us + (usec)f->drip_us);
 }
 
+static err write_event(struct mock_play *p)
+{
+    if (p->rule->fault.error_event != p->events + 1) return p->next(p->say, p->scratch);
+    p->say->at.is_end = true;
+    p->has_failed = true;
+    p->entry->fault = STR("error_event");
+    return p->fail(p->say, p->scratch);
+}
+
 static enum outcome next_event(struct mock_play *p)
 {
     str event = buf_view(&p->body);
@@ -220,7 +248,7 @@ static enum outcome next_event(struct mock_play *p)
     if (is_over(p)) return finish(p);
     if (p->say) {
         buf_clear(p->scratch);
-        err e = p->next(p->say, p->scratch);
+        err e = write_event(p);
         if (e) return finish(p);
         event = buf_view(p->scratch);
     } else {

@@ -17,8 +17,10 @@ struct mock_play {
     struct mock_entry *entry; // NULL once over
     struct buf *scratch;      // the loop's, for one event
     const struct mock_rule *rule;
-    struct mock_say *say; // of a stream, else NULL
+    struct mock_say *say;        // of a stream, else NULL
+    const struct mock_say *cost; // the tokens of the answer; NULL: it costs nothing
     err (*next)(struct mock_say *s, struct buf *out);
+    err (*fail)(struct mock_say *s, struct buf *out);
     struct server_answer head;
     struct buf body; // of an answer that is no stream
     struct buf rest; // of an event that goes out in parts
@@ -32,6 +34,7 @@ struct mock_play {
     bool is_waiting;  // for the call to drain
     bool is_body_sent;
     bool has_stalled;
+    bool has_failed; // an event reported an error
 };
 
 // Begins; everything but the private members is set, and the call's request has been read.

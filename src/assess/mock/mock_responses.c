@@ -250,7 +250,26 @@ err mock_responses_next(struct mock_say *s, struct buf *out)
     write_part(&w, s, r);
     json_write_object_end(&w);
     if (w.error) return w.error;
+    s->at.said += r->part == PART_DELTA;
+    s->at.has_usage |= r->part == PART_RESPONSE && r->is_done;
     if (r->part != PART_DELTA) s->at.step++;
     settle(s);
+    return buf_append(out, STR("\n\n"));
+}
+
+err mock_responses_fail(struct mock_say *s, struct buf *out)
+{
+    struct json_writer w;
+
+    TRY(buf_append(out, STR("event: error\ndata: ")));
+    json_write_init(&w, out);
+    json_write_object(&w);
+    mock_member_str(&w, STR("type"), STR("error"));
+    mock_member_u64(&w, STR("sequence_number"), s->at.sequence++);
+    mock_member_str(&w, STR("code"), STR("server_error"));
+    mock_member_str(&w, STR("message"), mock_dialect_failure);
+    mock_member_null(&w, STR("param"));
+    json_write_object_end(&w);
+    if (w.error) return w.error;
     return buf_append(out, STR("\n\n"));
 }

@@ -7,3 +7,4 @@
 
 err mock_responses_whole(const struct mock_say *s, struct buf *out);
 err mock_responses_next(struct mock_say *s, struct buf *out);
+err mock_responses_fail(struct mock_say *s, struct buf *out);

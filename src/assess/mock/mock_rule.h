@@ -33,7 +33,9 @@ struct mock_answer {
     uint64_t tokens;
     uint64_t prompt_tokens;
     uint64_t completion_tokens;
-    bool has_text; // an empty one may be meant
+    bool has_text; // an empty one may be meant, or a count of 0
+    bool has_prompt_tokens;
+    bool has_completion_tokens;
 };
 
 struct mock_timing {
@@ -74,6 +76,7 @@ struct mock_fault {
     uint64_t after_bytes;  // of the body; the same
     uint64_t stall_us;     // 0: for ever
     uint64_t malformed_event;
+    uint64_t error_event;
     uint64_t duplicate_event;
     uint64_t longer_length; // added to content-length
     uint64_t split;         // bytes a write

@@ -102,6 +102,6 @@ void mock_say_init(struct mock_say *s, const struct mock_request *req, const str
         s->finish_reason = STR("length");
     }
     if (a->finish_reason.len) s->finish_reason = a->finish_reason;
-    s->prompt_tokens = a->prompt_tokens ? a->prompt_tokens : req->words;
-    s->completion_tokens = a->completion_tokens ? a->completion_tokens : count * req->choices;
+    s->prompt_tokens = a->has_prompt_tokens ? a->prompt_tokens : req->words;
+    s->completion_tokens = a->has_completion_tokens ? a->completion_tokens : count * req->choices;
 }

@@ -39,7 +39,9 @@ struct mock_say {
         str token;
         uint64_t choice;
         uint64_t sequence;
+        uint64_t said; // words of all choices that were written
         unsigned step;
+        bool has_usage; // was written
         bool is_started;
         bool is_paced; // the next event is a word behind another one
         bool is_end;   // there is no next event
