@@ -153,7 +153,7 @@ static void end_late(struct exchange *x)
     x->is_final = true;
     client_call_cancel(&x->up);
     // A short deadline of a client's says nothing of the upstream.
-    exchange_failed(x, x->is_route_late ? FAILURE_SILENT : FAILURE_CANCELED, ERR_TIMEOUT);
+    exchange_attempt_fail(x, x->is_route_late ? FAILURE_SILENT : FAILURE_CANCELED, ERR_TIMEOUT);
 }
 
 static void end_silent(struct exchange *x)
@@ -181,7 +181,7 @@ static void on_timer(struct timer *t)
         return;
     }
     if (x->step == EXCHANGE_WAIT && now >= x->wait_until) {
-        exchange_next(x);
+        exchange_attempt_next(x);
         return;
     }
     if (now >= progress_due(x)) {

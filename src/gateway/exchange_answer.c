@@ -191,7 +191,7 @@ static struct exchange_error error_without_answer(const struct exchange *x)
                                                   "request needs.")};
 }
 
-void exchange_give_up(struct exchange *x)
+void exchange_answer_failure(struct exchange *x)
 {
     struct server_call *call = x->call;
     bool is_stream = x->request.is_stream && call->status;

@@ -1,7 +1,7 @@
 // Design: every attempt begins in begin() and ends once, in exchange_attempt_end(), which tells its
-// cell. What follows a failure is decided in one place, exchange_failed(): the rules of the failure
-// say what may help, the model's retries how often, the budget of the cell whether the upstream can
-// bear it, and the deadline whether it could end in time.
+// cell. What follows a failure is decided in one place, exchange_attempt_fail(): the rules of the
+// failure say what may help, the model's retries how often, the budget of the cell whether the
+// upstream can bear it, and the deadline whether it could end in time.
 #include "gateway/exchange_private.h"
 #include "provider/retry_after.h"
 #include "resilience/backoff.h"
@@ -104,10 +104,10 @@ void exchange_attempt_end(struct exchange *x, enum failure f)
     cell_end(x->choice.cell, g->loop->now, &outcome);
     x->has_place = false;
     tell(x, x->choice.cell);
-    exchange_wake_waiting(g);
+    exchange_attempt_wake(g);
 }
 
-void exchange_first_token(struct exchange *x)
+void exchange_attempt_first_token(struct exchange *x)
 {
     struct exchange_attempt *a = x->attempt;
     struct gateway *g = x->gateway;
@@ -117,7 +117,7 @@ void exchange_first_token(struct exchange *x)
     if (!x->has_place) return;
     x->has_place = false;
     cell_first(x->choice.cell, g->loop->now, normalised(x, a->first_us - a->started_us));
-    exchange_wake_waiting(g);
+    exchange_attempt_wake(g);
 }
 
 // --- Its beginning ---
@@ -163,7 +163,7 @@ static void begin(struct exchange *x)
     x->mode = EXCHANGE_PLAIN;
     if (x->is_released && !exchange_recover_prepare(x)) {
         add_attempt(x);
-        exchange_failed(x, FAILURE_DIVERGED, OK);
+        exchange_attempt_fail(x, FAILURE_DIVERGED, OK);
         return;
     }
     add_attempt(x);
@@ -187,7 +187,7 @@ static void wait_until(struct exchange *x, msec until)
 }
 
 // Each place that is given lets a few go on who wait for one; the others are too many to ask.
-void exchange_wake_waiting(struct gateway *g)
+void exchange_attempt_wake(struct gateway *g)
 {
     int count = 0;
 
@@ -220,11 +220,11 @@ static void take_later(struct exchange *x, msec ready)
     } else {
         x->wait_until = ready;
         if (!x->why) x->why = FAILURE_LIMITED;
-        exchange_give_up(x);
+        exchange_answer_failure(x);
     }
 }
 
-void exchange_next(struct exchange *x)
+void exchange_attempt_next(struct exchange *x)
 {
     const struct plan_asker a = asker_of(x);
     enum plan_answer answer = PLAN_NOBODY;
@@ -249,15 +249,15 @@ void exchange_next(struct exchange *x)
     case PLAN_OPEN:
         metrics_add(&x->gateway->metrics.refused_open, 1);
         x->wait_until = ready;
-        exchange_give_up(x);
+        exchange_answer_failure(x);
         break;
-    case PLAN_NOBODY: exchange_give_up(x); break;
+    case PLAN_NOBODY: exchange_answer_failure(x); break;
     }
 }
 
 // --- Failure ---
 
-enum failure exchange_failure_of(const struct exchange *x, err reason)
+enum failure exchange_attempt_failure_of(const struct exchange *x, err reason)
 {
     bool has_head = x->up.has_head;
 
@@ -305,20 +305,20 @@ static bool can_repeat(const struct exchange *x)
 static void ask_other(struct exchange *x)
 {
     x->is_again = false;
-    exchange_next(x);
+    exchange_attempt_next(x);
 }
 
 // The answer has begun: another stream has to finish it, by whoever can.
 static void recover(struct exchange *x, enum failure f)
 {
-    if (!exchange_may_recover(x)) {
-        exchange_give_up(x);
+    if (!exchange_recover_may(x)) {
+        exchange_answer_failure(x);
         return;
     }
     x->recoveries++;
     if (f == FAILURE_PREFILL) { // the same one, without
         x->is_again = true;
-        exchange_next(x);
+        exchange_attempt_next(x);
         return;
     }
     // Whoever failed stays out until all have: one that cut an answer may still tell it whole, if
@@ -327,14 +327,14 @@ static void recover(struct exchange *x, enum failure f)
     if (!has_more && f != FAILURE_DIVERGED)
         has_more = retry_budget_take(&x->choice.cell->budget, x->gateway->loop->now);
     if (!has_more || !(failure_rules(f) & FAILURE_FAILS_OVER)) {
-        exchange_give_up(x);
+        exchange_answer_failure(x);
         return;
     }
     if (!plan_has_more(&x->plan)) plan_reopen(&x->plan);
     ask_other(x);
 }
 
-void exchange_failed(struct exchange *x, enum failure f, err reason)
+void exchange_attempt_fail(struct exchange *x, enum failure f, err reason)
 {
     struct gateway *g = x->gateway;
     msec wait = 0;
@@ -347,7 +347,7 @@ void exchange_failed(struct exchange *x, enum failure f, err reason)
     x->reason = reason;
     if (f == FAILURE_PREFILL) x->choice.cell->refuses_prefill = true;
     if (!can_repeat(x)) {
-        exchange_give_up(x);
+        exchange_answer_failure(x);
     } else if (x->is_released) {
         recover(x, f);
     } else if (may_retry(x, f, reason, &wait)) {
@@ -357,15 +357,15 @@ void exchange_failed(struct exchange *x, enum failure f, err reason)
                plan_has_more(&x->plan)) {
         ask_other(x);
     } else {
-        exchange_give_up(x);
+        exchange_answer_failure(x);
     }
 }
 
-void exchange_release(struct exchange *x)
+void exchange_attempt_release(struct exchange *x)
 {
     x->is_released = true;
     x->start_due = TIME_NEVER;
-    if (exchange_may_recover(x)) return;
+    if (exchange_recover_may(x)) return;
     x->transcript.is_kept = false;
     transcript_done(&x->transcript);
     buf_done(&x->body);

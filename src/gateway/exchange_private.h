@@ -3,7 +3,7 @@
 
 #include "gateway/exchange.h"
 
-// exchange_route.c: who answers; goes on with exchange_next(), or answers with an error.
+// exchange_route.c: who answers; goes on with exchange_attempt_next(), or answers with an error.
 // By the model that the request's body names.
 void exchange_route_by_body(struct exchange *x);
 // Requests that name no model go where "*" goes, else to the first model's first provider.
@@ -11,23 +11,23 @@ void exchange_route_by_default(struct exchange *x);
 
 // exchange_attempt.c: attempts, one after the other.
 // Asks the next upstream, waits until one may be asked, or gives up and answers.
-void exchange_next(struct exchange *x);
+void exchange_attempt_next(struct exchange *x);
 // The attempt under way has ended well, or nobody wants it any more.
 void exchange_attempt_end(struct exchange *x, enum failure f);
 // It has failed: asks again or somebody else where that may help, else tells the client.
-void exchange_failed(struct exchange *x, enum failure f, err reason);
+void exchange_attempt_fail(struct exchange *x, enum failure f, err reason);
 // Something of the answer goes to the client from here on.
-void exchange_release(struct exchange *x);
+void exchange_attempt_release(struct exchange *x);
 // The first token has come, or what stands for it.
-void exchange_first_token(struct exchange *x);
+void exchange_attempt_first_token(struct exchange *x);
 // What an error of the wire is, where the exchange is.
-enum failure exchange_failure_of(const struct exchange *x, err reason);
+enum failure exchange_attempt_failure_of(const struct exchange *x, err reason);
 // Lets those go on that wait for a place.
-void exchange_wake_waiting(struct gateway *g);
+void exchange_attempt_wake(struct gateway *g);
 
 // exchange_recover.c: a stream that was cut within its answer, finished by another one.
 // Whether that could be done for this request at all.
-bool exchange_may_recover(const struct exchange *x);
+bool exchange_recover_may(const struct exchange *x);
 // Makes the request of the next attempt; false where it can't be done.
 bool exchange_recover_prepare(struct exchange *x);
 
@@ -50,7 +50,7 @@ struct exchange_error {
 // The fields of an upstream's answer as they go to the client, with our own.
 str exchange_answer_fields(struct exchange *x);
 // Tells the client of a failure that no attempt mends; the exchange has ended.
-void exchange_give_up(struct exchange *x);
+void exchange_answer_failure(struct exchange *x);
 // Answers with an error in the dialect; the exchange has ended.
 void exchange_answer_error(struct exchange *x, const struct exchange_error *e);
 // The error that stands for a failed upstream.

@@ -7,7 +7,7 @@
 
 enum { RECOVERIES_MAX = 3 };
 
-bool exchange_may_recover(const struct exchange *x)
+bool exchange_recover_may(const struct exchange *x)
 {
     const struct settings_model *m = x->plan.model ? x->plan.model->settings : NULL;
 

@@ -85,7 +85,7 @@ static void finish(struct exchange *x)
 
 static void note_first_token(struct exchange *x)
 {
-    exchange_first_token(x);
+    exchange_attempt_first_token(x);
     flight_note(&x->flight, x->attempt->first_us, FLIGHT_TOKEN, 0);
     exchange_watch(x); // from here on the bound is the one between tokens
 }
@@ -113,7 +113,7 @@ static void deliver(struct exchange *x, str forward)
     }
     bool is_kept = buf_append(&x->held, forward) == OK;
     if (is_kept && !x->relay.stream.has_content) return;
-    exchange_release(x);
+    exchange_attempt_release(x);
     emit(x,
          (struct iovec[]){stream_piece(buf_view(&x->held)),
                           stream_piece(is_kept ? STR("") : forward)},
@@ -154,7 +154,8 @@ static void end_events(struct exchange *x, str forward)
     err e = relay_end(&x->relay, &tail);
     if (e) {
         deliver(x, tail);
-        exchange_failed(x, e == ERR_REFUSED ? x->relay.failure : exchange_failure_of(x, e), e);
+        exchange_attempt_fail(
+            x, e == ERR_REFUSED ? x->relay.failure : exchange_attempt_failure_of(x, e), e);
         return;
     }
     str held = x->is_released ? STR("") : buf_view(&x->held);
@@ -172,7 +173,8 @@ static bool relay_events(struct exchange *x, str piece, bool is_last)
 
     if (e) {
         deliver(x, forward);
-        exchange_failed(x, e == ERR_REFUSED ? x->relay.failure : exchange_failure_of(x, e), e);
+        exchange_attempt_fail(
+            x, e == ERR_REFUSED ? x->relay.failure : exchange_attempt_failure_of(x, e), e);
         return true;
     }
     if (is_last) {
@@ -236,7 +238,7 @@ static bool fail_gathered(struct exchange *x, str last)
     if (last.ptr != buf_view(&x->answer).ptr && buf_append(&x->answer, last)) buf_clear(&x->answer);
     if (x->up.conn) (void)client_call_next(&x->up, &none); // gives its connection back
     x->has_refusal = true;
-    exchange_failed(x, f ? f : FAILURE_UNEXPECTED, OK);
+    exchange_attempt_fail(x, f ? f : FAILURE_UNEXPECTED, OK);
     return true;
 }
 
@@ -258,7 +260,7 @@ static bool end_gathered(struct exchange *x, str last)
         return true;
     }
     if (x->is_released || x->call->status) { // the answer of another attempt has begun as a stream
-        exchange_failed(x, FAILURE_UNEXPECTED, OK);
+        exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
         return true;
     }
     if (x->up.head.status == 200) x->attempt->usage = openai_answer_usage(all);
@@ -275,12 +277,12 @@ static bool relay_gathered(struct exchange *x, str piece, bool is_last)
     if (is_refused(x) || x->call->status) {
         client_call_cancel(&x->up);
         x->has_refusal = is_refused(x);
-        exchange_failed(x, FAILURE_UNEXPECTED, OK);
+        exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
         return true;
     }
     x->mode = EXCHANGE_PLAIN;
-    exchange_release(x);
-    exchange_first_token(x);
+    exchange_attempt_release(x);
+    exchange_attempt_first_token(x);
     emit(x, (struct iovec[]){stream_piece(buf_view(&x->answer)), stream_piece(piece)}, 2, is_last);
     buf_done(&x->answer);
     if (is_last) finish(x);
@@ -291,7 +293,7 @@ static bool relay_plain(struct exchange *x, str piece, bool is_last)
 {
     struct iovec iov = stream_piece(piece);
 
-    if (!x->is_released) exchange_release(x);
+    if (!x->is_released) exchange_attempt_release(x);
     emit(x, &iov, 1, is_last);
     if (is_last) finish(x);
     return is_last;
@@ -341,11 +343,11 @@ void exchange_relay_head(struct exchange *x)
     if (is_encoded(x)) {
         client_call_cancel(&x->up);
         x->has_refusal = true;
-        exchange_failed(x, FAILURE_UNEXPECTED, OK);
+        exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
         return;
     }
     if (x->mode == EXCHANGE_PLAIN && x->call->status) { // of an attempt to finish a stream
-        exchange_failed(x, FAILURE_UNEXPECTED, OK);
+        exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
         return;
     }
     if (x->mode == EXCHANGE_EVENTS) {
@@ -355,12 +357,12 @@ void exchange_relay_head(struct exchange *x)
         x->relay.stream.choices_expected = x->request.choice_count;
         x->relay.hides_usage = x->hides_usage;
     } else if (x->mode == EXCHANGE_PLAIN) {
-        exchange_first_token(x);
+        exchange_attempt_first_token(x);
     }
     if (pull(x)) return;
     // The head of what passes in pieces goes out before them: the client knows that it was heard.
     if (x->mode == EXCHANGE_PLAIN && !x->call->status) {
-        exchange_release(x);
+        exchange_attempt_release(x);
         emit(x, NULL, 0, false);
     }
     exchange_watch(x);
@@ -377,7 +379,7 @@ void exchange_relay_cut(struct exchange *x, err why)
         end_events(x, STR(""));
         return;
     }
-    exchange_failed(x, exchange_failure_of(x, why), why);
+    exchange_attempt_fail(x, exchange_attempt_failure_of(x, why), why);
 }
 
 void exchange_relay_comment(struct exchange *x)

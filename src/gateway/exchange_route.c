@@ -24,10 +24,10 @@ static void send_to(struct exchange *x, const struct gateway_model *m)
     x->model_settings = m->settings;
     plan_init(&x->plan, m, x->model);
     narrow(x, m->settings);
-    x->transcript.is_kept = exchange_may_recover(x);
+    x->transcript.is_kept = exchange_recover_may(x);
     flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_ROUTED, 0);
     exchange_set_deadlines(x);
-    exchange_next(x);
+    exchange_attempt_next(x);
 }
 
 static void refuse_model(struct exchange *x)
