@@ -78,7 +78,7 @@ static void write_worker(struct json_writer *w, const struct route_entry *e, siz
         json_write_i64(w, value);
     }
     write_left(w, "waits_ms", get(e, worker, offsetof(struct route_figures, wait_until_ms)), now);
-    write_left(w, "avoided_ms", get(e, worker, offsetof(struct route_figures, avoid_until_ms)),
+    write_left(w, "avoided_ms", get(e, worker, offsetof(struct route_figures, stuck_until_ms)),
                now);
     json_write_object_end(w);
 }

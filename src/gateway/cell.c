@@ -10,19 +10,19 @@ enum {
     WAIT_TOLD_MAX_MS = 24 * 3600 * 1000,
 };
 
-void cell_configure(struct cell *c, const struct cell_options *o)
+void cell_configure(struct cell *c, const struct cell_options *o, msec now)
 {
     breaker_configure(&c->breaker, &o->breaker);
-    gradient_configure(&c->gradient, &o->gradient);
+    gradient_configure(&c->gradient, o->gradient);
     retry_budget_configure(&c->budget, o->retry_ratio, o->retry_floor);
-    token_bucket_configure(&c->rate, o->per_minute, o->burst);
+    token_bucket_configure(&c->rate, o->per_minute, o->burst, now);
 }
 
 void cell_init(struct cell *c, const struct cell_options *o, msec now)
 {
     *c = (struct cell){.fastest_ms = {TIME_NEVER, TIME_NEVER}};
     breaker_init(&c->breaker, &o->breaker, now);
-    gradient_init(&c->gradient, &o->gradient);
+    gradient_init(&c->gradient, o->gradient);
     retry_budget_init(&c->budget, o->retry_ratio, o->retry_floor);
     token_bucket_init(&c->rate, o->per_minute, o->burst, now);
 }
@@ -226,5 +226,5 @@ void cell_publish(struct cell *c, size_t worker)
     put(&f->failures, c->failures);
     put(&f->retries, c->retries);
     put(&f->wait_until_ms, c->wait_until);
-    put(&f->avoid_until_ms, c->avoid_until);
+    put(&f->stuck_until_ms, c->avoid_until);
 }

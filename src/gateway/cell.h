@@ -57,7 +57,7 @@ struct cell {
 
 void cell_init(struct cell *c, const struct cell_options *o, msec now);
 // Other options from now on; what was learned stays.
-void cell_configure(struct cell *c, const struct cell_options *o);
+void cell_configure(struct cell *c, const struct cell_options *o, msec now);
 
 enum cell_answer {
     CELL_TAKEN, // a place is held

@@ -188,7 +188,7 @@ static void init_targets(struct gateway_view *v, const struct gateway_model *m,
             const struct cell_options *o = &m->options[settings[i].provider];
             t->cells[k] = cells_find(cells, o, v->gateway->loop->now, t->origin->provider->name,
                                      name, t->origin->key_names[k]);
-            if (t->cells[k] != &cells->other) cell_configure(t->cells[k], o);
+            if (t->cells[k] != &cells->other) cell_configure(t->cells[k], o, v->gateway->loop->now);
         }
     }
 }

@@ -2,47 +2,42 @@
 
 #include "base/random.h"
 
-static uint64_t total_of(const struct balance_choice *choices, size_t count)
+// Draws among the open ones but `except`; a weight of 0 is never reached. The remainder favours low
+// numbers by at most the sum of the weights / 2^64, which nobody can measure.
+static size_t draw(const struct balance_choice *c, size_t n, size_t except, uint64_t random)
 {
     uint64_t total = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (choices[i].is_open) total += choices[i].weight;
+    for (size_t i = 0; i < n; i++) {
+        if (i != except && c[i].is_open) total += c[i].weight;
     }
-    return total;
-}
+    if (total == 0) return n;
 
-// A 32-bit fraction of the total finds the one whose share it falls in; totals are below 2^32, so
-// the bias is below 2^-32 of a share.
-static size_t draw(const struct balance_choice *choices, size_t count, uint64_t total,
-                   uint64_t fraction)
-{
-    uint64_t at = (total * fraction) >> 32;
-    size_t last = count;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!choices[i].is_open || !choices[i].weight) continue;
-        last = i;
-        if (at < choices[i].weight) break;
-        at -= choices[i].weight;
+    uint64_t at = random % total;
+    for (size_t i = 0; i < n; i++) {
+        if (i == except || !c[i].is_open) continue;
+        if (at < c[i].weight) return i;
+        at -= c[i].weight;
     }
-    return last;
+    return n;
 }
 
-size_t balance_weighted(const struct balance_choice *choices, size_t count, uint64_t random)
+size_t balance_weighted(const struct balance_choice *c, size_t n, uint64_t random)
 {
-    return draw(choices, count, total_of(choices, count), random >> 32);
+    return draw(c, n, n, random);
 }
 
-size_t balance_least_load(const struct balance_choice *choices, size_t count, uint64_t random)
+// Whether (a->load + 1) / a->weight < (b->load + 1) / b->weight; neither product can overflow.
+static bool is_less_loaded(const struct balance_choice *a, const struct balance_choice *b)
 {
-    uint64_t total = total_of(choices, count);
-    size_t a = draw(choices, count, total, random >> 32);
-    size_t b = draw(choices, count, total, random_mix(random) >> 32);
+    return ((uint64_t)a->load + 1) * b->weight < ((uint64_t)b->load + 1) * a->weight;
+}
 
-    if (a == count || a == b) return a;
-    // (load + 1) / weight, without dividing.
-    uint64_t busy_a = ((uint64_t)choices[a].load + 1) * choices[b].weight;
-    uint64_t busy_b = ((uint64_t)choices[b].load + 1) * choices[a].weight;
-    return busy_b < busy_a ? b : a;
+size_t balance_least_load(const struct balance_choice *c, size_t n, uint64_t random)
+{
+    size_t first = draw(c, n, n, random);
+    if (first == n) return n;
+    size_t second = draw(c, n, first, random_mix(random));
+
+    return second != n && is_less_loaded(&c[second], &c[first]) ? second : first;
 }

@@ -1,214 +1,373 @@
-// Crosses threads: eight producers, one consumer.
+// Crosses threads: producers put while the reader takes.
 #include "resilience/mailbox.h"
+
+#include "base/memory.h"
+#include "base/random.h"
 
 #include "support/test.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <string.h>
 
-TEST(mailbox_keeps_the_newest_sixteen_in_order)
+TEST(mailbox_gives_back_what_was_put_in_order)
 {
     struct mailbox m;
-    uint32_t event = 0;
+    uint32_t event = 99;
 
     mailbox_init(&m);
     CHECK(mailbox_is_empty(&m));
     CHECK(!mailbox_take(&m, &event));
+    CHECK_EQ(event, 99);
     for (uint32_t i = 0; i < 100; i++) {
         mailbox_put(&m, i);
-    }
-    for (uint32_t i = 84; i < 100; i++) {
+        mailbox_put(&m, UINT32_MAX - i);
+        CHECK(!mailbox_is_empty(&m));
         CHECK(mailbox_take(&m, &event));
         CHECK_EQ(event, i);
+        CHECK(!mailbox_is_empty(&m));
+        CHECK(mailbox_take(&m, &event));
+        CHECK_EQ(event, UINT32_MAX - i);
+        CHECK(mailbox_is_empty(&m));
+        CHECK(!mailbox_take(&m, &event));
     }
-    CHECK(!mailbox_take(&m, &event));
-    CHECK(mailbox_is_empty(&m));
-    mailbox_put(&m, 7);
-    CHECK(mailbox_take(&m, &event));
-    CHECK_EQ(event, 7);
 }
 
-TEST(mailbox_tickets_wrap_around)
+// As though `ticket` events had been put and taken.
+static void begin_at(struct mailbox *m, uint32_t ticket)
 {
+    mailbox_init(m);
+    atomic_init(&m->next, ticket);
+    for (uint32_t t = ticket - MAILBOX_SLOTS; t != ticket; t++) {
+        m->taken[t % MAILBOX_SLOTS] = t;
+        atomic_init(&m->slots[t % MAILBOX_SLOTS], (uint64_t)t << 32);
+    }
+}
+
+TEST(mailbox_keeps_the_newest_sixteen)
+{
+    static const uint32_t begins[] = {0, 5, UINT32_MAX, UINT32_MAX - 20, UINT32_C(1) << 31};
+
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        for (uint32_t count = 0; count < 60; count++) {
+            struct mailbox m;
+            uint32_t event;
+
+            begin_at(&m, begins[i]);
+            for (uint32_t n = 0; n < count; n++) {
+                mailbox_put(&m, n);
+            }
+            for (uint32_t n = count > MAILBOX_SLOTS ? count - MAILBOX_SLOTS : 0; n < count; n++) {
+                CHECK(mailbox_take(&m, &event));
+                CHECK_EQ(event, n);
+            }
+            CHECK(!mailbox_take(&m, &event));
+        }
+    }
+}
+
+TEST(mailbox_put_that_stops_half_way_delays_no_other)
+{
+    struct mailbox_putting stopped[20];
     struct mailbox m;
-    uint32_t event = 0;
+    uint32_t event;
 
     mailbox_init(&m);
-    m.head = UINT32_MAX - 20;
-    atomic_store(&m.tail, m.head);
-    for (uint32_t i = 0; i < MAILBOX_SLOTS; i++) {
-        uint32_t ticket = m.head - MAILBOX_SLOTS + i;
-        atomic_store(&m.slots[ticket % MAILBOX_SLOTS], (uint64_t)ticket << 32);
-    }
-    for (uint32_t i = 0; i < 60; i++) {
-        mailbox_put(&m, i);
-        if (i % 3) continue;
+    for (uint32_t round = 0; round < 20; round++) {
+        stopped[round] = (struct mailbox_putting){.event = 1'000 + round};
+        CHECK(!mailbox_put_step(&m, &stopped[round]));
+        CHECK(mailbox_is_empty(&m));
+        mailbox_put(&m, round);
         CHECK(mailbox_take(&m, &event));
+        CHECK_EQ(event, round);
+        CHECK(!mailbox_take(&m, &event));
     }
-    for (uint32_t i = 44; i < 60; i++) {
+    // Those that go on at last: the newest eight are still among the newest sixteen tickets.
+    for (uint32_t round = 0; round < 20; round++) {
+        while (!mailbox_put_step(&m, &stopped[round])) {
+        }
+    }
+    for (uint32_t round = 12; round < 20; round++) {
         CHECK(mailbox_take(&m, &event));
-        CHECK_EQ(event, i);
+        CHECK_EQ(event, 1'000 + round);
     }
+    CHECK(!mailbox_take(&m, &event));
 }
 
-// Every order of the steps of three puts and the takes between them: a put in its two halves.
-struct model {
+// The model: every order of the atomic steps of some puts and takes.
+enum { ACTORS = 3, EVENTS_MAX = 64, SEEN_MAX = 1 << 22 };
+
+struct world {
     struct mailbox m;
-    uint32_t tickets[3];
-    int steps[3]; // 0: not begun, 1: has a ticket, 2: has stored
-    uint32_t taken[8];
-    int taken_count;
+    struct mailbox_putting putting[ACTORS];
+    bool is_putting[ACTORS];
+    uint8_t puts_left[ACTORS];
+    uint8_t bursts_left; // of `burst` whole puts each, which count as one step
+    uint8_t burst;
+    uint8_t takes_left;
+    bool is_taking;
+    struct mailbox_taking taking;
+    uint8_t event_count; // events are numbered as their puts begin
+    uint8_t taken_count;
+    uint8_t owner[EVENTS_MAX];
+    uint8_t taken[EVENTS_MAX];
+    bool is_put[EVENTS_MAX]; // its put has returned
+    uint32_t ticket[EVENTS_MAX];
 };
 
-static void store(struct model *s, int i)
-{
-    _Atomic uint64_t *slot = &s->m.slots[s->tickets[i] % MAILBOX_SLOTS];
-    uint64_t old = atomic_load(slot);
+static uint64_t *seen; // hashes of the worlds that were looked at
+static uint64_t seen_count;
 
-    if ((int32_t)(s->tickets[i] - (uint32_t)(old >> 32)) > 0)
-        atomic_store(slot, (uint64_t)s->tickets[i] << 32 | (uint32_t)(i + 1));
+static bool is_new(const struct world *w)
+{
+    uint64_t words[sizeof(*w) / 8];
+    uint64_t hash = 1;
+
+    memcpy(words, w, sizeof(words));
+    for (size_t i = 0; i < sizeof(words) / 8; i++) {
+        hash = random_mix(hash ^ words[i]);
+    }
+    size_t i = hash % SEEN_MAX;
+    for (; seen[i] != 0; i = (i + 1) % SEEN_MAX) {
+        if (seen[i] == hash) return false;
+    }
+    CHECK(++seen_count < SEEN_MAX / 2);
+    seen[i] = hash;
+    return true;
 }
 
-static void take(struct model *s)
+static uint32_t begin_event(struct world *w, uint8_t owner)
 {
-    uint32_t event = 0;
+    CHECK(w->event_count < EVENTS_MAX);
+    w->owner[w->event_count] = owner;
+    return w->event_count++;
+}
 
-    while (mailbox_take(&s->m, &event)) {
-        CHECK(s->taken_count < 8);
-        s->taken[s->taken_count++] = event;
+static void put_whole(struct world *w, uint8_t owner)
+{
+    uint32_t event = begin_event(w, owner);
+
+    w->ticket[event] = atomic_load(&w->m.next);
+    w->is_put[event] = true;
+    mailbox_put(&w->m, event);
+}
+
+static void put_step(struct world *w, uint8_t actor)
+{
+    struct mailbox_putting *p = &w->putting[actor];
+
+    if (!w->is_putting[actor]) {
+        memset(p, 0, sizeof(*p));
+        p->event = begin_event(w, actor);
+        w->is_putting[actor] = true;
+        w->puts_left[actor]--;
+    }
+    if (!mailbox_put_step(&w->m, p)) return;
+    w->is_put[p->event] = true;
+    w->ticket[p->event] = p->ticket;
+    w->is_putting[actor] = false;
+}
+
+static void take_step(struct world *w)
+{
+    if (!w->is_taking) {
+        memset(&w->taking, 0, sizeof(w->taking));
+        w->is_taking = true;
+        w->takes_left--;
+    }
+    if (!mailbox_take_step(&w->m, &w->taking)) return;
+    w->is_taking = false;
+    if (w->taking.has_event) w->taken[w->taken_count++] = (uint8_t)w->taking.event;
+}
+
+// If from here on nobody puts any more, not even who is half-way, the promise of the header holds.
+static void check_promise(const struct world *now)
+{
+    struct world w;
+    bool is_taken[EVENTS_MAX] = {false};
+    int last[256];
+    uint32_t event;
+
+    memcpy(&w, now, sizeof(w));
+    while (w.is_taking) {
+        take_step(&w);
+    }
+    for (;;) {
+        bool is_empty = mailbox_is_empty(&w.m);
+        CHECK_EQ(mailbox_take(&w.m, &event), !is_empty);
+        if (is_empty) break;
+        w.taken[w.taken_count++] = (uint8_t)event;
+    }
+    memset(last, -1, sizeof(last));
+    for (size_t i = 0; i < w.taken_count; i++) {
+        CHECK(w.taken[i] < w.event_count);
+        CHECK(!is_taken[w.taken[i]]);
+        is_taken[w.taken[i]] = true;
+        CHECK(w.taken[i] > last[w.owner[w.taken[i]]]);
+        last[w.owner[w.taken[i]]] = w.taken[i];
+    }
+    for (size_t i = 0; i < w.event_count; i++) {
+        uint32_t begun_after = atomic_load(&w.m.next) - w.ticket[i] - 1;
+        CHECK(!w.is_put[i] || begun_after >= MAILBOX_SLOTS || is_taken[i]);
     }
 }
 
-// Calls itself once a step: six deep.
-static int explore(const struct model *from)
+static void explore(const struct world *now)
 {
-    int ends = 0;
-    bool is_over = true;
+    struct world w;
 
-    for (int i = 0; i < 3; i++) {
-        struct model s;
-        if (from->steps[i] == 2) continue;
-        is_over = false;
-        s.m.head = from->m.head;
-        atomic_init(&s.m.tail, atomic_load(&from->m.tail));
-        for (int k = 0; k < MAILBOX_SLOTS; k++) {
-            atomic_init(&s.m.slots[k], atomic_load(&from->m.slots[k]));
-        }
-        for (int k = 0; k < 3; k++) {
-            s.tickets[k] = from->tickets[k];
-            s.steps[k] = from->steps[k];
-        }
-        for (int k = 0; k < 8; k++) {
-            s.taken[k] = from->taken[k];
-        }
-        s.taken_count = from->taken_count;
-        if (s.steps[i]++ == 0) {
-            s.tickets[i] = atomic_fetch_add(&s.m.tail, 1);
-        } else {
-            store(&s, i);
-        }
-        take(&s);
-        ends += explore(&s);
+    if (!is_new(now)) return;
+    check_promise(now);
+    for (uint8_t actor = 0; actor < ACTORS; actor++) {
+        if (!now->is_putting[actor] && now->puts_left[actor] == 0) continue;
+        memcpy(&w, now, sizeof(w));
+        put_step(&w, actor);
+        explore(&w);
     }
-    if (!is_over) return ends;
-    // All three were taken, each once, in the order of their tickets.
-    CHECK_EQ(from->taken_count, 3);
-    for (int k = 1; k < 3; k++) {
-        CHECK(from->tickets[from->taken[k] - 1] > from->tickets[from->taken[k - 1] - 1]);
+    if (now->bursts_left > 0) {
+        memcpy(&w, now, sizeof(w));
+        w.bursts_left--;
+        for (int i = 0; i < now->burst; i++) {
+            put_whole(&w, ACTORS);
+        }
+        explore(&w);
     }
-    return 1;
+    if (now->is_taking || now->takes_left > 0) {
+        memcpy(&w, now, sizeof(w));
+        take_step(&w);
+        explore(&w);
+    }
 }
 
-TEST(mailbox_takes_each_event_once_in_any_interleaving)
-{
-    struct model s = {.taken_count = 0};
+struct scene {
+    uint8_t puts[ACTORS];
+    uint8_t takes;
+    uint8_t before; // events that are there at first
+    uint8_t bursts;
+    uint8_t burst;
+    uint32_t ticket; // the first
+};
 
-    mailbox_init(&s.m);
-    CHECK_EQ(explore(&s), 90); // 6! / (2! 2! 2!)
+static void play(struct scene scene)
+{
+    static struct world w;
+
+    seen = memory_alloc(SEEN_MAX * sizeof(*seen));
+    seen_count = 0;
+    memset(&w, 0, sizeof(w));
+    begin_at(&w.m, scene.ticket);
+    memcpy(w.puts_left, scene.puts, sizeof(scene.puts));
+    w.takes_left = scene.takes;
+    w.bursts_left = scene.bursts;
+    w.burst = scene.burst;
+    for (int i = 0; i < scene.before; i++) {
+        put_whole(&w, ACTORS + 1);
+    }
+    explore(&w);
+    memory_free(seen);
 }
 
-TEST(mailbox_passes_over_a_producer_that_never_comes_back)
+TEST(mailbox_keeps_its_promise_in_every_order_of_two_producers)
 {
-    struct mailbox m;
-    uint32_t event = 0;
+    play((struct scene){.puts = {2, 2}, .takes = 3});
+    play((struct scene){.puts = {2, 2}, .takes = 2, .before = 14, .ticket = UINT32_MAX - 15});
+}
 
-    mailbox_init(&m);
-    atomic_fetch_add(&m.tail, 1); // has its ticket, and sleeps
-    mailbox_put(&m, 1);
-    CHECK(!mailbox_take(&m, &event));
-    for (uint32_t i = 2; i <= 17; i++) {
-        mailbox_put(&m, i);
-    }
-    for (uint32_t i = 2; i <= 17; i++) {
-        CHECK(mailbox_take(&m, &event));
-        CHECK_EQ(event, i);
-    }
+TEST(mailbox_keeps_its_promise_in_every_order_of_three_producers)
+{
+    play((struct scene){.puts = {1, 1, 1}, .takes = 3});
+    play((struct scene){.puts = {2, 1, 1}, .takes = 2, .before = 15, .ticket = UINT32_MAX});
+}
+
+TEST(mailbox_keeps_its_promise_where_producers_lap_each_other)
+{
+    // A whole round between any two steps, so that several fight for one slot.
+    play((struct scene){.puts = {1, 1}, .takes = 2, .bursts = 1, .burst = 15});
+    play((struct scene){
+        .puts = {1, 1, 1}, .takes = 1, .bursts = 2, .burst = 15, .ticket = UINT32_MAX - 25});
+    play((struct scene){.puts = {2, 1}, .takes = 2, .before = 3, .bursts = 1, .burst = 31});
 }
 
 enum { PRODUCERS = 8, PUTS = 20'000 };
 
 struct producer {
-    pthread_t thread;
     struct mailbox *m;
-    uint32_t number;
+    pthread_t thread;
+    uint32_t who;
 };
 
-static void *produce(void *arg)
+static void *put_many(void *arg)
 {
     struct producer *p = arg;
 
     for (uint32_t i = 0; i < PUTS; i++) {
-        mailbox_put(p->m, p->number << 24 | i);
+        mailbox_put(p->m, p->who << 24 | i);
     }
     return NULL;
 }
 
-static void start(struct producer *p, struct mailbox *m)
+static void start_producers(struct producer *producers, struct mailbox *m)
 {
     for (uint32_t i = 0; i < PRODUCERS; i++) {
-        p[i] = (struct producer){.m = m, .number = i};
-        CHECK_EQ(pthread_create(&p[i].thread, NULL, produce, &p[i]), 0);
+        producers[i] = (struct producer){.m = m, .who = i};
+        CHECK_EQ(pthread_create(&producers[i].thread, NULL, put_many, &producers[i]), 0);
     }
 }
 
-static void join(struct producer *p)
+static void join_producers(struct producer *producers)
 {
-    for (int i = 0; i < PRODUCERS; i++) {
-        CHECK_EQ(pthread_join(p[i].thread, NULL), 0);
+    for (uint32_t i = 0; i < PRODUCERS; i++) {
+        pthread_join(producers[i].thread, NULL);
     }
 }
 
-TEST(mailbox_blocks_no_producer_while_the_consumer_pauses)
+// Takes all there is, and checks that each producer's events come in their order, none twice.
+static uint32_t take_all(struct mailbox *m, int32_t last[PRODUCERS])
 {
-    struct producer p[PRODUCERS];
-    struct mailbox m;
-    uint32_t event = 0;
-    int count = 0;
+    uint32_t count = 0;
+    uint32_t event;
 
-    mailbox_init(&m);
-    start(p, &m);
-    join(p); // they end, though nobody takes
-    while (mailbox_take(&m, &event)) {
+    while (mailbox_take(m, &event)) {
+        int32_t number = (int32_t)(event & 0xff'ffff);
+
+        CHECK(event >> 24 < PRODUCERS && number < PUTS);
+        CHECK(number > last[event >> 24]);
+        last[event >> 24] = number;
         count++;
     }
-    CHECK_EQ(count, MAILBOX_SLOTS);
+    return count;
 }
 
-TEST(mailbox_keeps_the_order_of_each_producer)
+TEST(mailbox_of_a_paused_reader_blocks_no_producer)
 {
-    struct producer p[PRODUCERS];
-    int64_t last[PRODUCERS];
-    struct mailbox m;
-    uint32_t event = 0;
+    static struct mailbox m;
+    struct producer producers[PRODUCERS];
+    int32_t last[PRODUCERS];
 
-    for (int i = 0; i < PRODUCERS; i++) {
-        last[i] = -1;
-    }
     mailbox_init(&m);
-    start(p, &m);
-    for (int i = 0; i < 2'000'000; i++) {
-        if (!mailbox_take(&m, &event)) continue;
-        CHECK((int64_t)(event & 0xffffff) > last[event >> 24]);
-        last[event >> 24] = event & 0xffffff;
+    memset(last, -1, sizeof(last));
+    start_producers(producers, &m);
+    join_producers(producers);
+    CHECK_EQ(take_all(&m, last), MAILBOX_SLOTS);
+}
+
+TEST(mailbox_keeps_each_producers_order_while_all_put)
+{
+    static struct mailbox m;
+    struct producer producers[PRODUCERS];
+    int32_t last[PRODUCERS];
+    uint32_t count = 0;
+
+    begin_at(&m, UINT32_MAX - PRODUCERS * PUTS / 2); // tickets begin again on the way
+    memset(last, -1, sizeof(last));
+    start_producers(producers, &m);
+    while (atomic_load(&m.next) !=
+           (uint32_t)(UINT32_MAX - PRODUCERS * PUTS / 2 + PRODUCERS * PUTS)) {
+        count += take_all(&m, last);
+        sched_yield();
     }
-    join(p);
+    join_producers(producers);
+    count += take_all(&m, last);
+    CHECK(count >= MAILBOX_SLOTS);
+    CHECK(mailbox_is_empty(&m));
 }

@@ -1,49 +1,55 @@
 #include "resilience/retry_budget.h"
 
+#include <assert.h>
+
+void retry_budget_init(struct retry_budget *b, double ratio, uint32_t floor)
+{
+    *b = (struct retry_budget){0};
+    retry_budget_configure(b, ratio, floor);
+}
+
 void retry_budget_configure(struct retry_budget *b, double ratio, uint32_t floor)
 {
+    assert(ratio >= 0 && ratio <= 100);
     b->ratio = ratio;
     b->floor = floor;
 }
 
-void retry_budget_init(struct retry_budget *b, double ratio, uint32_t floor)
+static struct retry_budget_second *bucket_of(struct retry_budget *b, int64_t second)
 {
-    *b = (struct retry_budget){.ratio = 0};
-    retry_budget_configure(b, ratio, floor);
+    return &b->buckets[second % RETRY_BUDGET_SECONDS];
 }
 
-// Drops what has grown too old, and returns the bucket of now.
-static unsigned turn(struct retry_budget *b, msec now)
+// Drops what has left the window, and returns the bucket of `now`.
+static struct retry_budget_second *move_to(struct retry_budget *b, msec now)
 {
-    int64_t second = now / RETRY_BUDGET_BUCKET_MS;
-    int64_t steps = second - b->second;
+    assert(now >= 0);
+    int64_t second = now / 1'000;
 
-    if (steps > RETRY_BUDGET_BUCKETS) steps = RETRY_BUDGET_BUCKETS;
-    for (; steps > 0; steps--) {
-        unsigned i = (unsigned)((second - steps + 1 + RETRY_BUDGET_BUCKETS) % RETRY_BUDGET_BUCKETS);
-        b->request_count -= b->requests[i];
-        b->retry_count -= b->retries[i];
-        b->requests[i] = 0;
-        b->retries[i] = 0;
+    if (second > b->second + RETRY_BUDGET_SECONDS) b->second = second - RETRY_BUDGET_SECONDS;
+    while (b->second < second) {
+        struct retry_budget_second *oldest = bucket_of(b, ++b->second);
+
+        b->requests -= oldest->requests;
+        b->retries -= oldest->retries;
+        *oldest = (struct retry_budget_second){0};
     }
-    if (second > b->second) b->second = second;
-    return (unsigned)(b->second % RETRY_BUDGET_BUCKETS);
+    return bucket_of(b, b->second);
 }
 
 void retry_budget_request(struct retry_budget *b, msec now)
 {
-    b->requests[turn(b, now)]++;
-    b->request_count++;
+    move_to(b, now)->requests++;
+    b->requests++;
 }
 
 bool retry_budget_take(struct retry_budget *b, msec now)
 {
-    unsigned i = turn(b, now);
-    double allowed = b->ratio * (double)b->request_count;
+    struct retry_budget_second *bucket = move_to(b, now);
+    uint64_t share = (uint64_t)(b->ratio * (double)b->requests); // whole retries only
 
-    if (allowed < b->floor) allowed = b->floor;
-    if ((double)(b->retry_count + 1) > allowed) return false;
-    b->retries[i]++;
-    b->retry_count++;
+    if (b->retries >= (share > b->floor ? share : b->floor)) return false;
+    bucket->retries++;
+    b->retries++;
     return true;
 }

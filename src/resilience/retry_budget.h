@@ -1,10 +1,15 @@
-// retry_budget: how many retries an upstream can bear.
+// retry_budget: how many retries a route may add to its load.
 //
-// A retry is allowed while the retries of the last ten seconds are fewer than a share of the
-// requests of the same span, or than a floor that lets a quiet upstream be asked again. So whatever
-// fails, an upstream gets at most 1 + ratio times what its callers send, once they send more than
-// floor / ratio. A window rather than tokens (gRPC A6, Finagle's RetryBudget), for a bucket that
-// was filled in good times would be spent at once in the first bad second. Belongs to one loop.
+// Retries help while few calls fail and finish a server off when all do: with three attempts each,
+// a failing server gets three times its load. The budget ties retries to what was asked for the
+// first time. Over the last ten seconds, in buckets of one,
+//
+//     a retry may start while  retries < max(floor, ratio * requests)
+//
+// so that the load is at most 1 + ratio times the demand wherever the floor is the smaller, and a
+// quiet route still has its few. Nothing is learned: the budget is whole again as soon as calls
+// stop failing. (Envoy, "retry_budget"; Google, Site Reliability Engineering, chapter 21.)
+// Belongs to one loop.
 #pragma once
 
 #include "base/time.h"
@@ -12,23 +17,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RETRY_BUDGET_BUCKETS = 10, RETRY_BUDGET_BUCKET_MS = 1000 };
+enum { RETRY_BUDGET_SECONDS = 10 };
+
+struct retry_budget_second {
+    uint32_t requests;
+    uint32_t retries;
+};
 
 struct retry_budget {
     double ratio;
     uint32_t floor;
-    int64_t second; // of the newest bucket
-    uint32_t requests[RETRY_BUDGET_BUCKETS];
-    uint32_t retries[RETRY_BUDGET_BUCKETS];
-    uint64_t request_count; // in the window
-    uint64_t retry_count;
+    int64_t second; // the newest that is counted; buckets[second % 10] is its bucket
+    uint64_t requests;
+    uint64_t retries; // both over all buckets
+    struct retry_budget_second buckets[RETRY_BUDGET_SECONDS];
 };
 
+// `ratio` is from 0 to 100; 0 with a floor of 0 forbids retries.
 void retry_budget_init(struct retry_budget *b, double ratio, uint32_t floor);
-// Other bounds from now on.
+
+// New rules for what was counted so far.
 void retry_budget_configure(struct retry_budget *b, double ratio, uint32_t floor);
 
-// A request is sent for the first time.
+// Times are at or above 0; one before the last counts as the last.
+
+// Counts a request, once, when its first attempt starts.
 void retry_budget_request(struct retry_budget *b, msec now);
-// May one be sent again? Where it may, that is counted.
+
+// Whether a retry may start; true counts it.
 bool retry_budget_take(struct retry_budget *b, msec now);

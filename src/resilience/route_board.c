@@ -1,145 +1,180 @@
-// Design: entries are made outside, then hung into a chain of their hash by compare-and-swap, so
-// nobody sees half of one. Who loses the race for the same name frees its own and takes the
-// other's; the index that it drew stays empty, so that nobody ever waits for one.
+// Design
+//
+// `entries` alone decides which entries there are. It is filled from the front and never changed
+// behind that: who misses a route goes through it and compares, and at the first empty place tries
+// to put an entry of its own there. If another was quicker, that one is compared like the rest. Two
+// who make the same route thus meet at the same place, and the slower one drops its own.
+//
+// `slots` is a hash table, open and at most half full, that only finds again what is in `entries`.
+// A miss in it is no proof, and costs a walk over all entries; each route has few of those.
 #include "resilience/route_board.h"
 
 #include "base/memory.h"
 #include "base/random.h"
 
+#include <assert.h>
 #include <string.h>
 
-enum { CHAINS = 256 };
+static_assert(sizeof(struct route_figures) % 64 == 0);
 
-struct node {
-    struct route_entry entry;
-    struct node *next; // set before it is seen, then unchanged
-};
+typedef _Atomic(struct route_entry *) place;
 
 struct route_board {
     size_t capacity;
     size_t workers;
-    _Atomic size_t drawn; // indices
-    _Atomic(struct node *) chains[CHAINS];
-    _Atomic(struct node *) by_index[];
+    size_t slot_mask;
+    _Atomic size_t count; // at most as many as there are; raised by whoever makes one
+    place *entries;       // `capacity` of them
+    place *slots;         // a power of two, at least twice as many
+};
+
+struct route_name {
+    str provider;
+    str model;
+    str key;
 };
 
 struct route_board *route_board_new(size_t capacity, size_t workers)
 {
-    struct route_board *b = memory_alloc(sizeof(*b) + capacity * sizeof(_Atomic(struct node *)));
+    assert(capacity > 0 && capacity <= 1 << 20);
+    struct route_board *board = memory_new(struct route_board);
+    size_t slots = 2;
 
-    b->capacity = capacity;
-    b->workers = workers;
-    return b;
+    while (slots < 2 * capacity) {
+        slots *= 2;
+    }
+    board->capacity = capacity;
+    board->workers = workers;
+    board->slot_mask = slots - 1;
+    board->entries = memory_alloc(capacity * sizeof(place));
+    board->slots = memory_alloc(slots * sizeof(place));
+    return board;
 }
 
-static void free_node(struct node *n)
+void route_board_free(struct route_board *board)
 {
-    memory_free(n->entry.figures);
-    memory_free(n);
+    if (!board) return;
+    for (size_t i = 0; i < board->capacity; i++) {
+        memory_free(atomic_load(&board->entries[i]));
+    }
+    memory_free(board->entries);
+    memory_free(board->slots);
+    memory_free(board);
 }
 
-void route_board_free(struct route_board *b)
+static uint64_t hash_text(uint64_t hash, str text)
 {
-    if (!b) return;
-    for (size_t i = 0; i < CHAINS; i++) {
-        struct node *next = NULL;
-        for (struct node *n = atomic_load(&b->chains[i]); n; n = next) {
-            next = n->next;
-            free_node(n);
+    for (size_t i = 0; i < text.len; i++) {
+        hash = (hash ^ (uint8_t)text.ptr[i]) * UINT64_C(0x100000001b3); // FNV-1a
+    }
+    return random_mix(hash ^ text.len);
+}
+
+static uint64_t hash_name(const struct route_name *name)
+{
+    return hash_text(hash_text(hash_text(0, name->provider), name->model), name->key);
+}
+
+static bool is_named(const struct route_entry *entry, const struct route_name *name)
+{
+    return str_eq(entry->key, name->key) && str_eq(entry->model, name->model) &&
+           str_eq(entry->provider, name->provider);
+}
+
+static str copy_text(char **to, str text)
+{
+    str copy = {.ptr = *to, .len = text.len};
+
+    if (text.len > 0) memcpy(*to, text.ptr, text.len);
+    *to += text.len;
+    return copy;
+}
+
+static struct route_entry *make_entry(const struct route_board *board,
+                                      const struct route_name *name)
+{
+    size_t size = sizeof(struct route_entry) + board->workers * sizeof(struct route_figures);
+    struct route_entry *entry =
+        memory_alloc(size + name->provider.len + name->model.len + name->key.len);
+    char *text = (char *)entry + size;
+
+    entry->provider = copy_text(&text, name->provider);
+    entry->model = copy_text(&text, name->model);
+    entry->key = copy_text(&text, name->key);
+    mailbox_init(&entry->news);
+    return entry;
+}
+
+// Never beyond what is there, and never back.
+static void raise_count(struct route_board *board, size_t count)
+{
+    size_t seen = atomic_load(&board->count);
+
+    while (seen < count && !atomic_compare_exchange_weak(&board->count, &seen, count)) {
+    }
+}
+
+static struct route_entry *find_or_make(struct route_board *board, const struct route_name *name)
+{
+    struct route_entry *mine = NULL;
+
+    for (size_t i = 0; i < board->capacity; i++) {
+        struct route_entry *entry = atomic_load(&board->entries[i]);
+
+        if (!entry) {
+            if (!mine) mine = make_entry(board, name);
+            mine->index = (uint32_t)i;
+            if (atomic_compare_exchange_strong(&board->entries[i], &entry, mine)) {
+                raise_count(board, i + 1);
+                return mine;
+            }
+        }
+        if (is_named(entry, name)) {
+            memory_free(mine);
+            return entry;
         }
     }
-    memory_free(b);
-}
-
-static uint64_t hash(str s, uint64_t h)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(0x100000001b3); // FNV-1a
-    }
-    return random_mix(h + s.len);
-}
-
-static struct node *find(struct node *n, const struct node *end, str provider, str model, str key)
-{
-    for (; n != end; n = n->next) {
-        if (str_eq(n->entry.provider, provider) && str_eq(n->entry.model, model) &&
-            str_eq(n->entry.key, key))
-            return n;
-    }
+    memory_free(mine);
     return NULL;
 }
 
-static str copy(char **at, str s)
+// Two who remember the same entry meet at the same slot, so it is in there once.
+static void remember(struct route_board *board, uint64_t hash, struct route_entry *entry)
 {
-    str out = {.ptr = *at, .len = s.len};
+    for (size_t i = hash & board->slot_mask;; i = (i + 1) & board->slot_mask) {
+        struct route_entry *there = NULL;
 
-    if (s.len) memcpy(*at, s.ptr, s.len);
-    *at += s.len;
-    return out;
+        if (atomic_compare_exchange_strong(&board->slots[i], &there, entry)) return;
+        if (there == entry) return;
+    }
 }
 
-static struct node *make(const struct route_board *b, str provider, str model, str key)
+struct route_entry *route_board_find(struct route_board *board, str provider, str model, str key)
 {
-    struct node *n = memory_alloc(sizeof(*n) + provider.len + model.len + key.len);
-    char *texts = (char *)(n + 1);
+    struct route_name name = {.provider = provider, .model = model, .key = key};
+    struct route_entry *entry;
 
-    n->entry.provider = copy(&texts, provider);
-    n->entry.model = copy(&texts, model);
-    n->entry.key = copy(&texts, key);
-    mailbox_init(&n->entry.news);
-    n->entry.figures = memory_alloc(b->workers * sizeof(*n->entry.figures));
-    return n;
-}
-
-static bool draw(struct route_board *b, uint32_t *index)
-{
-    size_t before = atomic_load(&b->drawn);
-
-    do {
-        if (before == b->capacity) return false;
-    } while (!atomic_compare_exchange_weak(&b->drawn, &before, before + 1));
-    *index = (uint32_t)before;
-    return true;
-}
-
-struct route_entry *route_board_find(struct route_board *b, str provider, str model, str key)
-{
-    uint64_t h = hash(key, hash(model, hash(provider, UINT64_C(0xcbf29ce484222325))));
-    _Atomic(struct node *) *chain = &b->chains[h % CHAINS];
-    struct node *first = atomic_load_explicit(chain, memory_order_acquire);
-    struct node *n = find(first, NULL, provider, model, key);
-    uint32_t index = 0;
-
-    if (n) return &n->entry;
     if (provider.len > ROUTE_BOARD_TEXT_MAX || model.len > ROUTE_BOARD_TEXT_MAX ||
-        key.len > ROUTE_BOARD_TEXT_MAX || !draw(b, &index))
+        key.len > ROUTE_BOARD_TEXT_MAX) {
         return NULL;
-    struct node *own = make(b, provider, model, key);
-    own->entry.index = index;
-    struct node *known = NULL;
-    do {
-        n = find(first, known, provider, model, key); // among those that came meanwhile
-        if (n) {
-            free_node(own);
-            return &n->entry;
-        }
-        known = first;
-        own->next = first;
-    } while (!atomic_compare_exchange_weak_explicit(chain, &first, own, memory_order_acq_rel,
-                                                    memory_order_acquire));
-    atomic_store_explicit(&b->by_index[index], own, memory_order_release);
-    return &own->entry;
+    }
+    uint64_t hash = hash_name(&name);
+    for (size_t i = hash & board->slot_mask;; i = (i + 1) & board->slot_mask) {
+        entry = atomic_load_explicit(&board->slots[i], memory_order_acquire);
+        if (!entry) break;
+        if (is_named(entry, &name)) return entry;
+    }
+    entry = find_or_make(board, &name);
+    if (entry) remember(board, hash, entry);
+    return entry;
 }
 
-size_t route_board_count(const struct route_board *b)
+size_t route_board_count(const struct route_board *board)
 {
-    return atomic_load(&b->drawn);
+    return atomic_load(&board->count);
 }
 
-struct route_entry *route_board_at(const struct route_board *b, size_t i)
+struct route_entry *route_board_at(const struct route_board *board, size_t i)
 {
-    struct node *n =
-        i < b->capacity ? atomic_load_explicit(&b->by_index[i], memory_order_acquire) : NULL;
-
-    return n ? &n->entry : NULL;
+    return i < board->capacity ? atomic_load(&board->entries[i]) : NULL;
 }

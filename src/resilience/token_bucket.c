@@ -2,69 +2,102 @@
 
 #include "base/list.h"
 
-// Who looks once a millisecond may be so late without losing by it.
-enum { MINUTE_US = 60'000'000, LATE_US = 1000 };
+#include <assert.h>
 
-static const struct token_bucket *of(const struct limiter *l)
+enum { TOKEN = 60'000 }; // of the level's units; as many milliseconds are in a minute
+
+static struct token_bucket *bucket_of(struct limiter *l)
 {
-    return container_of((uintptr_t)l, struct token_bucket, limiter); // read only
+    return container_of(l, struct token_bucket, limiter);
 }
 
-static usec interval_us(const struct token_bucket *b)
+static const struct token_bucket *const_bucket_of(const struct limiter *l)
 {
-    return MINUTE_US / (usec)b->per_minute;
+    return (const struct token_bucket *)((const char *)l - offsetof(struct token_bucket, limiter));
 }
 
-// The instant at which there is a token.
-static usec ready_us(const struct token_bucket *b)
+static int64_t level_max(const struct token_bucket *b)
 {
-    usec slack = interval_us(b) * ((usec)b->burst - 1);
-
-    return b->next_us - slack;
+    return (int64_t)b->burst * TOKEN;
 }
 
-static msec ready(const struct limiter *l, msec now)
+// What the level is at `now`. A clock that went back fills nothing.
+static int64_t level_at(const struct token_bucket *b, msec now)
 {
-    const struct token_bucket *b = of(l);
+    int64_t added;
+    int64_t level;
 
-    if (!b->per_minute || ready_us(b) <= now * 1000) return now;
-    return (ready_us(b) + 999) / 1000;
+    if (now <= b->filled_at) return b->level;
+    if (__builtin_mul_overflow(now - b->filled_at, (int64_t)b->per_minute, &added) ||
+        __builtin_add_overflow(b->level, added, &level) || level > level_max(b)) {
+        return level_max(b);
+    }
+    return level;
 }
 
 static bool take(struct limiter *l, msec now)
 {
-    struct token_bucket *b = container_of(l, struct token_bucket, limiter);
+    struct token_bucket *b = bucket_of(l);
 
-    if (ready(l, now) > now) return false;
-    if (!b->per_minute) return true;
-    if (b->next_us < now * 1000 - LATE_US) b->next_us = now * 1000;
-    b->next_us += interval_us(b);
+    if (b->per_minute > 0) {
+        int64_t level = level_at(b, now);
+
+        if (level < TOKEN) return false;
+        b->level = level - TOKEN;
+        if (now > b->filled_at) b->filled_at = now;
+    }
+    b->in_use++;
     return true;
 }
 
-static void give(struct limiter *l, msec now, const struct limiter_sample *s)
+static void give(struct limiter *l, msec now, const struct limiter_sample *sample)
 {
-    (void)l;
+    struct token_bucket *b = bucket_of(l);
+
     (void)now;
-    (void)s;
+    (void)sample;
+    assert(b->in_use > 0);
+    b->in_use--;
+}
+
+static msec ready(const struct limiter *l, msec now)
+{
+    const struct token_bucket *b = const_bucket_of(l);
+    msec at;
+
+    if (b->per_minute == 0 || level_at(b, now) >= TOKEN) return now;
+    msec wait = (TOKEN - b->level + b->per_minute - 1) / b->per_minute; // rounded up
+    return __builtin_add_overflow(b->filled_at, wait, &at) ? TIME_NEVER : at;
 }
 
 static uint32_t limit(const struct limiter *l)
 {
-    return of(l)->per_minute;
+    const struct token_bucket *b = const_bucket_of(l);
+
+    return b->per_minute > 0 ? b->burst : 0;
+}
+
+static uint32_t in_use(const struct limiter *l)
+{
+    return const_bucket_of(l)->in_use;
 }
 
 static const struct limiter_rules rules = {
-    .take = take, .give = give, .ready = ready, .limit = limit};
-
-void token_bucket_configure(struct token_bucket *b, uint32_t per_minute, uint32_t burst)
-{
-    b->per_minute = per_minute;
-    b->burst = burst ? burst : 1;
-}
+    .take = take, .give = give, .ready = ready, .limit = limit, .in_use = in_use};
 
 void token_bucket_init(struct token_bucket *b, uint32_t per_minute, uint32_t burst, msec now)
 {
-    *b = (struct token_bucket){.limiter = {.rules = &rules}, .next_us = now * 1000};
-    token_bucket_configure(b, per_minute, burst);
+    *b = (struct token_bucket){.limiter.rules = &rules};
+    token_bucket_configure(b, per_minute, burst, now);
+}
+
+void token_bucket_configure(struct token_bucket *b, uint32_t per_minute, uint32_t burst, msec now)
+{
+    bool had_limit = b->per_minute > 0;
+    int64_t level = had_limit ? level_at(b, now) : INT64_MAX;
+
+    if (!had_limit || now > b->filled_at) b->filled_at = now;
+    b->per_minute = per_minute;
+    b->burst = burst > 0 ? burst : 1;
+    b->level = level < level_max(b) ? level : level_max(b);
 }
