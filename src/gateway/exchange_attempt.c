@@ -277,6 +277,12 @@ enum failure exchange_attempt_failure_of(const struct exchange *x, err reason)
     }
 }
 
+// Whether another key could fare better.
+static bool is_of_key(enum failure f)
+{
+    return f == FAILURE_LIMITED || f == FAILURE_DENIED || f == FAILURE_QUOTA;
+}
+
 // Whether the same target may be asked again, and when: in `*wait`.
 static bool may_retry(struct exchange *x, enum failure f, err reason, msec *wait)
 {
@@ -284,7 +290,13 @@ static bool may_retry(struct exchange *x, enum failure f, err reason, msec *wait
     struct gateway *g = x->gateway;
     msec now = g->loop->now;
 
-    if (!(failure_rules(f) & FAILURE_RETRIES) || x->asked >= r->attempts) return false;
+    if (x->asked >= r->attempts) return false;
+    if (is_of_key(f)) {
+        const struct plan_asker a = asker_of(x);
+        *wait = 0;
+        if (plan_has_other_key(&x->plan, &a, &x->choice)) return could_end(x, now);
+    }
+    if (!(failure_rules(f) & FAILURE_RETRIES)) return false;
     if (reason == ERR_TLS || reason == ERR_CERTIFICATE) return false;
     *wait = backoff_with_wish(backoff_wait(BACKOFF_DEFAULTS, x->asked, random_unit(&g->random)),
                               wait_of(x));
@@ -352,7 +364,11 @@ void exchange_attempt_fail(struct exchange *x, enum failure f, err reason)
         recover(x, f);
     } else if (may_retry(x, f, reason, &wait)) {
         x->is_again = true;
-        wait_until(x, g->loop->now + wait);
+        if (wait) {
+            wait_until(x, g->loop->now + wait);
+        } else {
+            exchange_attempt_next(x);
+        }
     } else if (failure_rules(f) & FAILURE_FAILS_OVER && could_end(x, g->loop->now) &&
                plan_has_more(&x->plan)) {
         ask_other(x);

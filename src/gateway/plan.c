@@ -185,6 +185,16 @@ enum plan_answer plan_again(struct plan *p, const struct plan_asker *a, struct p
     return PLAN_GO;
 }
 
+bool plan_has_other_key(const struct plan *p, const struct plan_asker *a,
+                        const struct plan_choice *choice)
+{
+    for (size_t i = 0; i < choice->target->origin->key_count; i++) {
+        const struct cell *c = cell_of(p, a, choice->target, i);
+        if (i != choice->key && cell_admits(c, a->now) && !cell_is_avoided(c, a->now)) return true;
+    }
+    return false;
+}
+
 bool plan_has_more(const struct plan *p)
 {
     const struct gateway_model *m = p->model;

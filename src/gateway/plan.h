@@ -52,6 +52,11 @@ enum plan_answer plan_next(struct plan *p, const struct plan_asker *a, struct pl
 enum plan_answer plan_again(struct plan *p, const struct plan_asker *a, struct plan_choice *choice,
                             msec *ready);
 
+// Whether the target of `choice` can be asked at once with another key: a limit or a refusal is the
+// key's.
+bool plan_has_other_key(const struct plan *p, const struct plan_asker *a,
+                        const struct plan_choice *choice);
+
 // Makes those that were asked available again: for the recovery of a stream.
 void plan_reopen(struct plan *p);
 

@@ -139,7 +139,7 @@ static err take_event(struct relay *r, str bytes, enum verdict *v)
         if (buf_append(&r->told, bytes)) buf_clear(&r->told);
         return ERR_REFUSED;
     }
-    if (d->content.len) r->tokens++;
+    r->tokens = r->stream.parts;
     if (d->is_usage_only && r->hides_usage) {
         *v = DROPPED;
         return OK;

@@ -74,6 +74,7 @@ struct openai_stream {
     bool has_failed;   // an in-band error came: the upstream has told the client itself
     bool has_content;  // any part of an answer came, or a finish: more than a receipt or a role
     uint64_t sequence; // of the last event of a responses stream
+    uint64_t parts;    // of the answer that came, in events of their own: mostly a token each
     struct openai_usage usage;
     struct openai_delta delta; // of the event taken last
 };

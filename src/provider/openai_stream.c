@@ -138,6 +138,7 @@ static void end_choice(const struct choice *c, struct openai_stream *s)
 
     s->choices_seen |= UINT64_C(1) << c->index;
     if (c->is_finished) s->choices_finished |= UINT64_C(1) << c->index;
+    s->parts += c->content.len || c->has_reasoning || c->has_other;
     s->has_content |= c->content.len || c->has_reasoning || c->has_other || c->is_finished;
     d->is_finish |= c->is_finished;
     d->has_reasoning |= c->has_reasoning;
@@ -226,6 +227,7 @@ static void take_type(str raw, struct openai_stream *s)
         d->is_finish = s->is_finished = s->has_content = true;
     } else if (!is_receipt_type(raw)) {
         d->has_other = s->has_content = true;
+        s->parts++;
         d->has_reasoning = str_starts(raw, STR("response.reasoning"));
     }
 }

@@ -58,7 +58,8 @@ const endings = [
   ['a cut, recovered by a replay with its usage', 'recovering-counted', stream, [false, true]],
   ['a bad request', 'mock-400', stream, [null]],
   ['two choices without usage', 'mock-tokens-7', { ...stream, n: 2 }, [false]],
-  ['a call of a tool without usage', 'mock-tool', stream, [false]],
+  // Without its usage the estimate is one more than the bill: the name of the tool comes as a part.
+  ['a call of a tool with its usage', 'mock-tool', usage, [true]],
   ['a completion of the old kind, cut', 'mock-tokens-9-gap-2-cut-5', stream, [false], { path: 'completions', prompt: 'Where does water go?' }],
   ['a response', 'mock-tokens-7', stream, [true], { path: 'responses', input: 'Where does water go?' }],
   ['a response, cut', 'mock-tokens-9-gap-2-cut-9', stream, [false], { path: 'responses', input: 'Where does water go?' }],
