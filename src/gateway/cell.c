@@ -10,14 +10,6 @@ enum {
     WAIT_TOLD_MAX_MS = 24 * 3600 * 1000,
 };
 
-void cell_configure(struct cell *c, const struct cell_options *o, msec now)
-{
-    breaker_configure(&c->breaker, &o->breaker);
-    gradient_configure(&c->gradient, o->gradient);
-    retry_budget_configure(&c->budget, o->retry_ratio, o->retry_floor);
-    token_bucket_configure(&c->rate, o->per_minute, o->burst, now);
-}
-
 void cell_init(struct cell *c, const struct cell_options *o, msec now)
 {
     *c = (struct cell){.fastest_ms = {TIME_NEVER, TIME_NEVER}};
@@ -45,8 +37,12 @@ msec cell_ready(const struct cell *c, msec now)
     msec rate = limiter_ready(&c->rate.limiter, now);
     msec place = limiter_ready(&c->gradient.limiter, now);
 
-    if (breaker_would_refuse(&c->breaker, now) && breaker_reopens(&c->breaker) > ready)
-        ready = breaker_reopens(&c->breaker);
+    if (breaker_would_refuse(&c->breaker, now)) {
+        // Past its time it waits for the probe that is under way.
+        msec reopens = breaker_reopens(&c->breaker);
+        if (reopens <= now) return TIME_NEVER;
+        if (reopens > ready) ready = reopens;
+    }
     if (rate > ready) ready = rate;
     return place > ready ? place : ready;
 }
@@ -68,6 +64,17 @@ static void follow(struct cell *c, int before)
             c->has_news = true;
         }
     }
+}
+
+void cell_configure(struct cell *c, const struct cell_options *o, msec now)
+{
+    int before = c->breaker.step;
+
+    breaker_configure(&c->breaker, &o->breaker);
+    gradient_configure(&c->gradient, o->gradient);
+    retry_budget_configure(&c->budget, o->retry_ratio, o->retry_floor);
+    token_bucket_configure(&c->rate, o->per_minute, o->burst, now);
+    follow(c, before);
 }
 
 static enum cell_answer ask_breaker(struct cell *c, msec now, double unit)
@@ -176,7 +183,7 @@ void cell_end(struct cell *c, msec now, const struct cell_outcome *o)
     }
     record(c, now, o);
     (void)route_state_apply(&c->state, ROUTE_ANSWER);
-    if (o->is_foreign) return;
+    if (o->is_foreign || c->is_shared) return; // it says nothing of the others
     if (rules & FAILURE_WAITS) wait_as_told(c, now, o->wait_ms);
     if (rules & FAILURE_STICKS) {
         c->avoid_until = now + AVOID_MS;

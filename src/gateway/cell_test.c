@@ -284,7 +284,7 @@ TEST(cell_whose_breaker_was_turned_off_is_not_failed_any_more)
     msec now = trip(&c, START);
     CHECK_EQ(c.state.step, ROUTE_FAILED);
     o.breaker.trip_after = 0;
-    cell_configure(&c, &o);
+    cell_configure(&c, &o, now);
     CHECK_EQ(call_once(&c, now, FAILURE_NONE), CELL_TAKEN);
     CHECK_EQ(c.state.step, ROUTE_IDLE);
 }
@@ -300,20 +300,20 @@ TEST(cell_gives_each_place_once)
     CHECK_EQ(cell_take(&c, START, 0), CELL_TAKEN);
     CHECK_EQ(cell_take(&c, START, 0), CELL_FULL);
     CHECK_EQ(cell_ready(&c, START), TIME_NEVER);
-    CHECK_EQ(c.gradient.in_flight, 2);
+    CHECK_EQ(limiter_in_use(&c.gradient.limiter), 2);
     CHECK_EQ(c.state.in_flight, 2);
     CHECK_EQ(c.calls, 2);
     // The first token gives the place back, the end of the call only the call.
     cell_first(&c, START, 100);
-    CHECK_EQ(c.gradient.in_flight, 1);
+    CHECK_EQ(limiter_in_use(&c.gradient.limiter), 1);
     CHECK_EQ(c.state.in_flight, 2);
     CHECK_EQ(cell_ready(&c, START), START);
     cell_end(&c, START, &(struct cell_outcome){.first_ms = 100, .gap_ms = 1});
-    CHECK_EQ(c.gradient.in_flight, 1);
+    CHECK_EQ(limiter_in_use(&c.gradient.limiter), 1);
     CHECK_EQ(c.state.in_flight, 1);
     // An end before it gives both.
     cell_end(&c, START, &(struct cell_outcome){.failure = FAILURE_SERVER, .has_place = true});
-    CHECK_EQ(c.gradient.in_flight, 0);
+    CHECK_EQ(limiter_in_use(&c.gradient.limiter), 0);
     CHECK_EQ(c.state.in_flight, 0);
     CHECK_EQ(c.state.step, ROUTE_IDLE);
 }
@@ -439,7 +439,7 @@ TEST(cell_takes_what_it_admits_and_when_it_says)
         for (size_t k = 0; k < w.open; k++) {
             places += w.has_place[k];
         }
-        CHECK_EQ(w.cell.gradient.in_flight, places);
+        CHECK_EQ(limiter_in_use(&w.cell.gradient.limiter), places);
         CHECK_EQ(w.cell.state.in_flight, w.open);
         CHECK(places <= 8);
     }
@@ -467,7 +467,7 @@ TEST(cell_publishes_what_it_has_become)
     CHECK_EQ(f->calls, 3);
     CHECK_EQ(f->failures, 0);
     CHECK_EQ(f->wait_until_ms, START + 70);
-    CHECK_EQ(f->avoid_until_ms, START + 10 * MINUTE);
+    CHECK_EQ(f->stuck_until_ms, START + 10 * MINUTE);
     CHECK_EQ(f->first_p95_ms, -1);
     CHECK_EQ(c.entry->figures[0].calls, 0);
     route_board_free(board);

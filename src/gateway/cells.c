@@ -26,6 +26,7 @@ void cells_init(struct cells *cells, struct route_board *board, size_t worker, m
     *cells = (struct cells){.board = board, .worker = worker};
     cells->by_index = memory_alloc(CELLS_MAX * sizeof(*cells->by_index));
     cell_init(&cells->other, &o, now);
+    cells->other.is_shared = true;
 }
 
 void cells_done(struct cells *cells)

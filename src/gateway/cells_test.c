@@ -158,10 +158,11 @@ TEST(cells_share_one_of_names_that_are_too_long)
 // What is limited for one model that a client made up limits all of them: that is seen here.
 TEST(cells_share_no_limit_by_a_429_of_a_name_that_a_client_made_up)
 {
-    struct route_board *board = route_board_new(0, 1);
+    struct route_board *board = route_board_new(1, 1);
     struct cells cells;
 
     cells_init(&cells, board, 0, START);
+    (void)find(&cells, STR("p"), STR("the only one that fits"), STR(""));
     struct cell *c = find(&cells, STR("p"), STR("a"), STR(""));
     CHECK_EQ(cell_take(c, START, 0), CELL_TAKEN);
     cell_end(

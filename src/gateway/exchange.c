@@ -147,7 +147,7 @@ static msec start_due(const struct exchange *x)
 
 static void end_late(struct exchange *x)
 {
-    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_DEADLINE, 0);
+    flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_DEADLINE, 0);
     metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
     x->failure = x->is_route_late ? STR("total_timeout") : STR("client_deadline");
     x->is_final = true;
@@ -213,7 +213,7 @@ static void on_head(struct client_call *up)
 
     x->progress_at = x->gateway->loop->now;
     x->attempt->status = up->head.status;
-    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_HEAD, up->head.status);
+    flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_HEAD, up->head.status);
     exchange_move(x, EXCHANGE_RELAY);
     exchange_relay_head(x);
 }
@@ -408,7 +408,7 @@ static void on_gone(struct server_call_user *user, err why)
     struct exchange *x = of_user(user);
 
     x->is_client_gone = true;
-    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_GONE, 0);
+    flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_GONE, 0);
     x->failure = why == ERR_TIMEOUT ? STR("client_too_slow") : STR("client_gone");
     exchange_end(x);
 }

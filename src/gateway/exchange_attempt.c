@@ -91,7 +91,7 @@ void exchange_attempt_end(struct exchange *x, enum failure f)
     struct exchange_attempt *a = x->attempt;
 
     if (!a || a->ended_us) return;
-    a->ended_us = loop_clock(g->loop);
+    a->ended_us = g->loop->now_us;
     a->failure = f;
     account(x, a);
     const struct cell_outcome outcome = {.failure = f,
@@ -113,7 +113,7 @@ void exchange_attempt_first_token(struct exchange *x)
     struct gateway *g = x->gateway;
 
     if (!a || a->first_us) return;
-    a->first_us = loop_clock(g->loop);
+    a->first_us = g->loop->now_us;
     if (!x->has_place) return;
     x->has_place = false;
     cell_first(x->choice.cell, g->loop->now, normalised(x, a->first_us - a->started_us));
@@ -130,7 +130,7 @@ static void add_attempt(struct exchange *x)
     a->target = x->choice.target;
     a->key = x->choice.key;
     a->manner = x->relay.manner;
-    a->started_us = loop_clock(x->gateway->loop);
+    a->started_us = x->gateway->loop->now_us;
     x->attempt = a;
     x->attempts++;
 }
@@ -179,7 +179,7 @@ static void wait_until(struct exchange *x, msec until)
 
     if (until == TIME_NEVER && list_is_empty(&x->wait_link))
         list_push_back(&g->waiting, &x->wait_link);
-    flight_note(&x->flight, loop_clock(g->loop), FLIGHT_WAIT, (uint32_t)wait);
+    flight_note(&x->flight, g->loop->now_us, FLIGHT_WAIT, (uint32_t)wait);
     x->wait_until = g->loop->now + (wait > 0 ? wait : 1);
     x->wait_since_us = g->loop->now_us;
     if (x->step != EXCHANGE_WAIT) exchange_move(x, EXCHANGE_WAIT);
@@ -351,7 +351,7 @@ void exchange_attempt_fail(struct exchange *x, enum failure f, err reason)
     struct gateway *g = x->gateway;
     msec wait = 0;
 
-    flight_note(&x->flight, loop_clock(g->loop), FLIGHT_FAILED, f);
+    flight_note(&x->flight, g->loop->now_us, FLIGHT_FAILED, f);
     exchange_attempt_end(x, f);
     client_call_cancel(&x->up);
     // What went wrong first is what an answer that nobody could finish broke by.

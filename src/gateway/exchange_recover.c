@@ -43,7 +43,7 @@ static bool prepare_prefill(struct exchange *x)
 bool exchange_recover_prepare(struct exchange *x)
 {
     struct flight *f = &x->flight;
-    usec now = loop_clock(x->gateway->loop);
+    usec now = x->gateway->loop->now_us;
 
     if (!transcript_can_stand(&x->transcript)) return false;
     if (prepare_prefill(x)) {

@@ -94,7 +94,7 @@ static void note_first_token(struct exchange *x)
 static void note_splice(struct exchange *x)
 {
     x->attempt->is_spliced = true;
-    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_SPLICED, 0);
+    flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_SPLICED, 0);
     metrics_add(&x->gateway->metrics.recovered, 1);
 }
 

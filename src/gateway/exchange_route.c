@@ -25,7 +25,7 @@ static void send_to(struct exchange *x, const struct gateway_model *m)
     plan_init(&x->plan, m, x->model);
     narrow(x, m->settings);
     x->transcript.is_kept = exchange_recover_may(x);
-    flight_note(&x->flight, loop_clock(x->gateway->loop), FLIGHT_ROUTED, 0);
+    flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_ROUTED, 0);
     exchange_set_deadlines(x);
     exchange_attempt_next(x);
 }
