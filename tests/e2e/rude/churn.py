@@ -88,8 +88,8 @@ class Timed:
         self.gaps_s = []
 
     def __str__(self):
-        return (f"{len(self.first_s)} streams, p99 of first byte {p99(self.first_s) * 1000:.1f} ms, "
-                f"of gaps {p99(self.gaps_s) * 1000:.1f} ms")
+        return (f"{len(self.first_s)} streams, p99 of first byte "
+                f"{p99(self.first_s) * 1000:.1f} ms, of gaps {p99(self.gaps_s) * 1000:.1f} ms")
 
 
 class Churn:

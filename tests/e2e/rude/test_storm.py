@@ -137,10 +137,10 @@ class Storm:
     def note(self):
         statuses = collections.Counter(status for at, status, _ in self.outcomes
                                        if self.begins <= at < self.ends)
-        self.trial.note(f"{len(self.asked)} requests in a storm of {self.ends - self.begins:g} s, amplification "
-                        f"{self.amplification:.3f}, of its worst second {self.worst_second:.2f}, "
-                        f"answers {dict(sorted(statuses.items()))}, recovered after "
-                        f"{self.recovered_s:.2f} s")
+        self.trial.note(f"{len(self.asked)} requests in a storm of {self.ends - self.begins:g} s, "
+                        f"amplification {self.amplification:.3f}, of its worst second "
+                        f"{self.worst_second:.2f}, answers {dict(sorted(statuses.items()))}, "
+                        f"recovered after {self.recovered_s:.2f} s")
 
     def check_windows(self):
         """At no time more retries than the budget allows; it counts the requests of calm too."""
@@ -148,7 +148,7 @@ class Storm:
             first = bisect.bisect(self.retry_times, at - BUDGET_WINDOW_S + BUDGET_BLUR_S)
             asked = int(min(at, BUDGET_WINDOW_S) * RATE) + 1
             check(last - first + 1 <= max(BUDGET * asked, FLOOR),
-                  f"{last - first + 1} retries within a window at {at:.2f} s, for {asked:.0f} requests")
+                  f"{last - first + 1} retries in a window at {at:.2f} s, for {asked} requests")
 
     def check_recovered(self):
         check(self.recovered_s <= RECOVERED_S, f"recovered after {self.recovered_s:.2f} s")
