@@ -52,7 +52,7 @@ struct cell {
     int64_t retries;
     bool refuses_prefill;
     bool is_shared; // by all names that the board has no room for
-    bool has_news; // the breaker opened or closed; cells.c tells and clears
+    bool has_news;  // the breaker opened or closed; cells.c tells and clears
     enum cell_news_kind news;
 };
 

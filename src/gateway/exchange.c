@@ -147,13 +147,15 @@ static msec start_due(const struct exchange *x)
 
 static void end_late(struct exchange *x)
 {
+    bool is_route_late = x->is_route_late && x->gateway->loop->now >= x->total_due;
+
     flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_DEADLINE, 0);
     metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
-    x->failure = x->is_route_late ? STR("total_timeout") : STR("client_deadline");
+    x->failure = is_route_late ? STR("total_timeout") : STR("client_deadline");
     x->is_final = true;
     client_call_cancel(&x->up);
     // A short deadline of a client's says nothing of the upstream.
-    exchange_attempt_fail(x, x->is_route_late ? FAILURE_SILENT : FAILURE_CANCELED, ERR_TIMEOUT);
+    exchange_attempt_fail(x, is_route_late ? FAILURE_SILENT : FAILURE_CANCELED, ERR_TIMEOUT);
 }
 
 static void end_silent(struct exchange *x)

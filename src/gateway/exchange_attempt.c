@@ -9,8 +9,9 @@
 #include <assert.h>
 
 enum {
-    PLACE_POLL_MS = 100,  // a look of those who wait for a place and are not woken
-    WAKE_MAX = 16,        // of them, for each place that is given
+    PLACE_POLL_MS = 100, // a look of those who wait for a place and are not woken
+    WAKE_MAX = 16,       // of them, for each place that is given
+    COME_AGAIN_MS = 1000,
     SPREAD_MS = 50,       // so that those who waited for one instant don't come at once
     NORMAL_TOKENS = 4096, // input tokens that double the time to a first token
 };
@@ -248,7 +249,8 @@ void exchange_attempt_next(struct exchange *x)
     case PLAN_LATER: take_later(x, ready); break;
     case PLAN_OPEN:
         metrics_add(&x->gateway->metrics.refused_open, 1);
-        x->wait_until = ready;
+        // While the traffic returns, the next request may already be let through.
+        x->wait_until = ready > a.now + COME_AGAIN_MS ? ready : a.now + COME_AGAIN_MS;
         exchange_answer_failure(x);
         break;
     case PLAN_NOBODY: exchange_answer_failure(x); break;
