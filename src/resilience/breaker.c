@@ -21,7 +21,7 @@ enum {
 };
 
 static const double slow_healthy = 0.05; // a limit above P95 leaves less than that
-static const double slow_risen = 0.5;
+static const double slow_risen = 0.3;
 static const double ramp_first = 0.1;
 
 static const struct step breaker_steps[] = {
@@ -220,7 +220,7 @@ static void look(struct breaker *b, msec now)
         b->bad_looks++;
     } else if (b->slice_calls) {
         b->bad_looks = 0;
-        if (b->step == BREAKER_CLOSED) learn(b);
+        learn(b);
     }
     start_slice(b, now);
     if (!fault || !b->options.trip_after || b->bad_looks < b->options.trip_after) return;
