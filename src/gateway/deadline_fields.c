@@ -128,9 +128,11 @@ static err write_left(struct buf *out, const struct row *row, msec left)
     return buf_append(out, (str){.ptr = decimals, .len = sizeof(decimals)});
 }
 
-err deadline_fields_write(struct buf *out, str name, str value, msec left)
+err deadline_fields_write(struct buf *out, str name, str value, struct deadline_left time)
 {
     const struct row *row = row_of(name);
+    bool is_start = row && row->kind == START && time.start_ms < time.whole_ms;
+    msec left = is_start ? time.start_ms : time.whole_ms;
     msec sent = 0;
 
     TRY(buf_append(out, name));

@@ -24,6 +24,12 @@ struct deadline_fields {
 
 void deadline_fields_read(const struct h1_head *head, struct deadline_fields *out);
 
-// Appends the field `name`, one of the above, with what is `left` of its time in its own unit and
-// spelling; "\r\n" behind it. What is not known, or longer, stays as it was sent.
-err deadline_fields_write(struct buf *out, str name, str value, msec left);
+// What is left of a request's time.
+struct deadline_left {
+    msec whole_ms;
+    msec start_ms; // TIME_NEVER: no bound of its own
+};
+
+// Appends the field `name`, one of the above, with what is left of its time in its own unit and
+// spelling; "\r\n" behind it. What is not known, or not longer, stays as it was sent.
+err deadline_fields_write(struct buf *out, str name, str value, struct deadline_left left);

@@ -81,7 +81,10 @@ static void check_written(const char *name, const char *value, msec left, const 
     struct buf out;
 
     buf_init(&out, 200);
-    CHECK_EQ(deadline_fields_write(&out, str_from_c(name), str_from_c(value), left), OK);
+    CHECK_EQ(
+        deadline_fields_write(&out, str_from_c(name), str_from_c(value),
+                              (struct deadline_left){.whole_ms = left, .start_ms = TIME_NEVER}),
+        OK);
     CHECK_SAME(buf_view(&out), str_from_c(want));
     buf_done(&out);
 }
@@ -98,4 +101,16 @@ TEST(deadline_fields_write_what_is_left_in_the_field_s_own_unit)
     check_written("x-sluice-deadline-ms", "500", 700, "x-sluice-deadline-ms: 500\r\n");
     check_written("x-stainless-read-timeout", "600", 50, "x-stainless-read-timeout: 600\r\n");
     check_written("grpc-timeout", "soon", 50, "grpc-timeout: soon\r\n");
+}
+
+TEST(deadline_fields_write_the_time_until_the_head_where_that_is_shorter)
+{
+    const struct deadline_left left = {.whole_ms = 5000, .start_ms = 1500};
+    struct buf out;
+
+    buf_init(&out, 200);
+    CHECK_EQ(deadline_fields_write(&out, STR("x-stainless-timeout"), STR("60"), left), OK);
+    CHECK_EQ(deadline_fields_write(&out, STR("x-server-timeout"), STR("60"), left), OK);
+    CHECK_STR(buf_view(&out), "x-stainless-timeout: 1.500\r\nx-server-timeout: 5\r\n");
+    buf_done(&out);
 }

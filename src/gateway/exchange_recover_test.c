@@ -196,7 +196,7 @@ TEST(exchange_recover_has_a_bound)
          ENDED("p", CUT), ENDED("p", CUT), ENDED("p", CUT), ENDED("p", CUT));
     ask(&p);
     stage_wait(&p.stage, 1000);
-    heard_check_broken(&p, "ppppp", STR("one two ")); // four recoveries
+    heard_check_broken(&p, "pppp", STR("one two ")); // three recoveries
     play_done(&p);
     // The same target may well finish it.
     PLAY(&p, STR(SETTINGS("fallback: []")), ENDED("p", CUT), ENDED("p", WHOLE));

@@ -58,7 +58,10 @@ static err put_framing(struct exchange *x, struct buf *out)
 err exchange_request_head(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
-    msec left = x->total_due - x->gateway->loop->now;
+    msec now = x->gateway->loop->now;
+    msec left = x->total_due - now;
+    const struct deadline_left time = {
+        .whole_ms = left, .start_ms = x->start_due == TIME_NEVER ? TIME_NEVER : x->start_due - now};
     struct buf *out = &x->head;
     char *room = NULL;
 
@@ -75,7 +78,7 @@ err exchange_request_head(struct exchange *x)
         const struct h1_field *f = &head->fields[i];
         if (!passes(x, f)) continue;
         if (field_rules_of(f->name) & FIELD_DEADLINE) {
-            TRY(deadline_fields_write(out, f->name, f->value, left));
+            TRY(deadline_fields_write(out, f->name, f->value, time));
         } else {
             TRY(put_field(out, f->name, f->value));
         }

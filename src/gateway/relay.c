@@ -92,28 +92,25 @@ static err find_new(struct relay *r, str text, str *fresh)
 static err take_repeated(struct relay *r, str data, enum verdict *v)
 {
     const struct openai_delta *d = &r->stream.delta;
-    bool is_told = r->manner == RELAY_CONTINUE || r->matched == buf_len(&r->transcript->text);
+    bool is_more = d->has_other || d->is_finish; // than text
+    str text = STR("");
     str fresh = STR("");
 
     *v = DROPPED;
-    if (d->has_other || d->is_finish) {
-        if (!is_told) return ERR_TYPE; // it ends, or does something else, before it was there
-        if (!d->content.len) {
-            r->manner = RELAY_FIRST;
-            *v = PASSES;
-            return OK;
-        }
+    if (d->content.len) {
+        text = json_decode(d->content, &r->arena);
+        TRY(find_new(r, text, &fresh));
     }
-    if (!d->content.len) return OK; // its role, or thoughts that were thought before
-    str text = json_decode(d->content, &r->arena);
-    TRY(find_new(r, text, &fresh));
-    if (!fresh.len && !d->is_finish) return OK;
+    bool is_told = r->manner == RELAY_CONTINUE || r->matched == buf_len(&r->transcript->text);
+    if (is_more && !is_told) return ERR_TYPE; // it ends, or does something else, too soon
+    if (!fresh.len && !is_more) return OK;    // its role, or what was said before
     r->manner = RELAY_FIRST;
     *v = fresh.len == text.len ? PASSES : SPLICED;
     if (*v == PASSES) return OK;
     TRY(splice(r, data, fresh));
     // What was spliced is noted here, for the event itself holds more.
     r->transcript->has_finish |= d->is_finish;
+    r->transcript->has_other |= d->has_other;
     return buf_append(&r->transcript->text, fresh);
 }
 
