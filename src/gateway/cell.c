@@ -172,6 +172,11 @@ static void record(struct cell *c, msec now, const struct cell_outcome *o)
     if (is_counted && o->failure) c->failures++;
 }
 
+void cell_judge(struct cell *c, msec now, const struct cell_outcome *o)
+{
+    record(c, now, o);
+}
+
 void cell_end(struct cell *c, msec now, const struct cell_outcome *o)
 {
     unsigned rules = failure_rules(o->failure);
@@ -181,7 +186,12 @@ void cell_end(struct cell *c, msec now, const struct cell_outcome *o)
         c->wait_streak = 0;
         c->avoid_until = 0;
     }
-    record(c, now, o);
+    if (!o->is_judged) {
+        record(c, now, o);
+    } else if (rules & FAILURE_COUNTS) { // it broke after all
+        const struct cell_outcome broken = {.failure = o->failure};
+        record(c, now, &broken);
+    }
     (void)route_state_apply(&c->state, ROUTE_ANSWER);
     if (o->is_foreign || c->is_shared) return; // it says nothing of the others
     if (rules & FAILURE_WAITS) wait_as_told(c, now, o->wait_ms);

@@ -86,8 +86,13 @@ struct cell_outcome {
     msec wait_ms;    // what a 429 asked for; -1: nothing
     bool has_place;  // cell_first() was not called
     bool is_probe;   // cell_take() said so
+    bool is_judged;  // cell_judge() was called
     bool is_foreign; // the key was the caller's own, whose limits and refusals are no news
 };
+
+// A call goes well so far, and long enough to be judged by: a stream need not end before its
+// upstream's health is known.
+void cell_judge(struct cell *c, msec now, const struct cell_outcome *o);
 
 // A call that cell_take() started has ended.
 void cell_end(struct cell *c, msec now, const struct cell_outcome *o);

@@ -472,3 +472,26 @@ TEST(cell_publishes_what_it_has_become)
     CHECK_EQ(c.entry->figures[0].calls, 0);
     route_board_free(board);
 }
+
+TEST(cell_judges_a_long_call_before_its_end_and_counts_it_once)
+{
+    const struct cell_outcome fine = {.first_ms = 100, .gap_ms = 10, .has_place = true};
+    struct cell c;
+
+    start(&c);
+    CHECK_EQ(cell_take(&c, START, 0), CELL_TAKEN);
+    cell_judge(&c, START, &fine);
+    CHECK_EQ(breaker_figures(&c.breaker).samples, 1);
+    struct cell_outcome end = fine;
+    end.is_judged = true;
+    cell_end(&c, START, &end);
+    CHECK_EQ(breaker_figures(&c.breaker).samples, 1);
+    CHECK_EQ(c.failures, 0);
+    // One that breaks after all counts for that.
+    CHECK_EQ(cell_take(&c, START, 0), CELL_TAKEN);
+    cell_judge(&c, START, &fine);
+    end.failure = FAILURE_CUT;
+    cell_end(&c, START, &end);
+    CHECK_EQ(breaker_figures(&c.breaker).samples, 3);
+    CHECK_EQ(c.failures, 1);
+}

@@ -62,6 +62,7 @@ struct exchange_attempt {
     usec ended_us; // 0: under way
     struct openai_usage usage;
     bool is_estimated; // the usage
+    bool is_judged;    // the cell knows how it goes
     bool is_spliced;   // it went on with the answer of another one
 };
 

@@ -50,7 +50,8 @@ static msec first_of(const struct exchange *x, const struct exchange_attempt *a)
 static msec gap_of(const struct exchange *x, const struct exchange_attempt *a)
 {
     if (x->mode != EXCHANGE_EVENTS || x->relay.tokens < 2 || !a->first_us) return -1;
-    return (a->ended_us - a->first_us) / 1000 / (msec)(x->relay.tokens - 1);
+    usec until = a->ended_us ? a->ended_us : x->gateway->loop->now_us;
+    return (until - a->first_us) / 1000 / (msec)(x->relay.tokens - 1);
 }
 
 static msec wait_of(const struct exchange *x)
@@ -86,6 +87,29 @@ static void account(struct exchange *x, struct exchange_attempt *a)
     x->is_estimated |= a->is_estimated;
 }
 
+static struct cell_outcome outcome_of(const struct exchange *x, enum failure f)
+{
+    const struct exchange_attempt *a = x->attempt;
+
+    return (struct cell_outcome){.failure = f,
+                                 .first_ms = first_of(x, a),
+                                 .gap_ms = gap_of(x, a),
+                                 .wait_ms = f ? wait_of(x) : -1,
+                                 .has_place = x->has_place,
+                                 .is_probe = x->choice.is_probe,
+                                 .is_judged = a->is_judged,
+                                 .is_foreign = x->choice.is_foreign};
+}
+
+void exchange_attempt_judge(struct exchange *x)
+{
+    const struct cell_outcome outcome = outcome_of(x, FAILURE_NONE);
+
+    x->attempt->is_judged = true;
+    cell_judge(x->choice.cell, x->gateway->loop->now, &outcome);
+    tell(x, x->choice.cell);
+}
+
 void exchange_attempt_end(struct exchange *x, enum failure f)
 {
     struct gateway *g = x->gateway;
@@ -95,13 +119,7 @@ void exchange_attempt_end(struct exchange *x, enum failure f)
     a->ended_us = g->loop->now_us;
     a->failure = f;
     account(x, a);
-    const struct cell_outcome outcome = {.failure = f,
-                                         .first_ms = first_of(x, a),
-                                         .gap_ms = gap_of(x, a),
-                                         .wait_ms = f ? wait_of(x) : -1,
-                                         .has_place = x->has_place,
-                                         .is_probe = x->choice.is_probe,
-                                         .is_foreign = x->choice.is_foreign};
+    const struct cell_outcome outcome = outcome_of(x, f);
     cell_end(x->choice.cell, g->loop->now, &outcome);
     x->has_place = false;
     tell(x, x->choice.cell);

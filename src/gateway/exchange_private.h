@@ -14,6 +14,8 @@ void exchange_route_by_default(struct exchange *x);
 void exchange_attempt_next(struct exchange *x);
 // The attempt under way has ended well, or nobody wants it any more.
 void exchange_attempt_end(struct exchange *x, enum failure f);
+// A stream has gone well for long enough to tell its cell.
+void exchange_attempt_judge(struct exchange *x);
 // It has failed: asks again or somebody else where that may help, else tells the client.
 void exchange_attempt_fail(struct exchange *x, enum failure f, err reason);
 // Something of the answer goes to the client from here on.

@@ -6,6 +6,9 @@
 
 #include <assert.h>
 
+// So many tokens of a stream tell how its upstream fares.
+enum { JUDGED_TOKENS = 32 };
+
 static bool has_type(const struct exchange *x, str type)
 {
     const struct h1_field *f = h1_field_find(&x->up.head, STR("content-type"));
@@ -106,6 +109,7 @@ static void deliver(struct exchange *x, str forward)
 
     if (!a->first_us && x->relay.stream.has_content) note_first_token(x);
     if (a->manner != x->relay.manner && !a->is_spliced) note_splice(x);
+    if (!a->is_judged && x->relay.tokens >= JUDGED_TOKENS) exchange_attempt_judge(x);
     if (x->is_released) {
         struct iovec iov = stream_piece(forward);
         if (forward.len) emit(x, &iov, 1, false);
