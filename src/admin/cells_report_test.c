@@ -35,7 +35,7 @@ static void bench_init(struct bench *b)
                                                 .failures = 3,
                                                 .retries = 2,
                                                 .wait_until_ms = NOW - 1,
-                                                .avoid_until_ms = NOW};
+                                                .stuck_until_ms = NOW};
     b->one->figures[1] = (struct route_figures){.step = ROUTE_FAILED,
                                                 .breaker = BREAKER_OPEN,
                                                 .why = BREAKER_WHY_TOLD,
@@ -46,7 +46,7 @@ static void bench_init(struct bench *b)
                                                 .gap_base_ms = 10,
                                                 .calls = 5,
                                                 .wait_until_ms = NOW + 250,
-                                                .avoid_until_ms = NOW + 600'000};
+                                                .stuck_until_ms = NOW + 600'000};
     b->two->figures[0] = (struct route_figures){.calls = 1, .limit = 8};
     buf_init(&b->out, 64 * 1024);
 }

@@ -110,8 +110,10 @@ static void note_fastest(struct cell *c, msec now, msec first_ms)
     if (first_ms < c->fastest_ms[0]) c->fastest_ms[0] = first_ms;
 }
 
-msec cell_fastest(const struct cell *c)
+msec cell_fastest(const struct cell *c, msec now)
 {
+    if (now >= c->fastest_until + FASTEST_SPAN_MS) return 0; // too long ago to say anything
+
     msec fastest = c->fastest_ms[0] < c->fastest_ms[1] ? c->fastest_ms[0] : c->fastest_ms[1];
 
     return fastest == TIME_NEVER ? 0 : fastest;

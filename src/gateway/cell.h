@@ -98,7 +98,7 @@ void cell_judge(struct cell *c, msec now, const struct cell_outcome *o);
 void cell_end(struct cell *c, msec now, const struct cell_outcome *o);
 
 // The shortest time to a first token of late, below which no attempt can end; 0: not known.
-msec cell_fastest(const struct cell *c);
+msec cell_fastest(const struct cell *c, msec now);
 
 // What another worker's cell of the same way told.
 void cell_tell(struct cell *c, msec now, struct cell_news news);

@@ -347,22 +347,23 @@ TEST(cell_knows_the_fastest_first_token_of_this_span_and_the_last)
     struct cell c;
 
     start(&c);
-    CHECK_EQ(cell_fastest(&c), 0);
+    CHECK_EQ(cell_fastest(&c, START), 0);
     note_first(&c, START, 300);
-    CHECK_EQ(cell_fastest(&c), 300);
+    CHECK_EQ(cell_fastest(&c, START), 300);
     note_first(&c, START + 1, 200);
     note_first(&c, START + 2, 400);
-    CHECK_EQ(cell_fastest(&c), 200);
+    CHECK_EQ(cell_fastest(&c, START + 2), 200);
     note_first(&c, START + MINUTE, 500); // the next span
-    CHECK_EQ(cell_fastest(&c), 200);
+    CHECK_EQ(cell_fastest(&c, START + MINUTE), 200);
     note_first(&c, START + 2 * MINUTE, 600); // and the one after
-    CHECK_EQ(cell_fastest(&c), 500);
+    CHECK_EQ(cell_fastest(&c, START + 2 * MINUTE), 500);
     // A pause that is longer leaves nothing of before.
     note_first(&c, START + 5 * MINUTE, 700);
-    CHECK_EQ(cell_fastest(&c), 700);
+    CHECK_EQ(cell_fastest(&c, START + 5 * MINUTE), 700);
     // A call that brought no token says nothing.
     CHECK_EQ(call_once(&c, START + 5 * MINUTE, FAILURE_SERVER), CELL_TAKEN);
-    CHECK_EQ(cell_fastest(&c), 700);
+    CHECK_EQ(cell_fastest(&c, START + 5 * MINUTE), 700);
+    CHECK_EQ(cell_fastest(&c, START + 8 * MINUTE), 0); // it is forgotten without calls, too
 }
 
 // A way whose calls go on for a while, as drawn: what may happen to it next.

@@ -27,7 +27,7 @@ static const struct step exchange_steps[] = {
 
 void exchange_move(struct exchange *x, enum exchange_step to)
 {
-    steps_move(exchange_steps, &x->step, to);
+    steps_move(exchange_steps, &x->step, (int)to);
 }
 
 static struct exchange *of_user(struct server_call_user *user)

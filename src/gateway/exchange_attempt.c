@@ -222,7 +222,7 @@ void exchange_attempt_wake(struct gateway *g)
 
 static bool could_end(const struct exchange *x, msec begin_at)
 {
-    msec need = x->choice.cell ? cell_fastest(x->choice.cell) : 0;
+    msec need = x->choice.cell ? cell_fastest(x->choice.cell, x->gateway->loop->now) : 0;
 
     return begin_at + need < x->total_due && (x->is_released || begin_at < x->start_due);
 }
@@ -249,7 +249,6 @@ void exchange_attempt_next(struct exchange *x)
     enum plan_answer answer = PLAN_NOBODY;
     msec ready = TIME_NEVER;
 
-    list_remove(&x->wait_link);
     if (x->step == EXCHANGE_WAIT) x->waited_us += a.now * 1000 - x->wait_since_us;
     if (x->is_again) {
         answer = plan_again(&x->plan, &a, &x->choice, &ready);
@@ -262,6 +261,8 @@ void exchange_attempt_next(struct exchange *x)
         }
     }
     if (answer == PLAN_NOBODY) answer = plan_next(&x->plan, &a, &x->choice, &ready);
+    // Who still waits for a place keeps its turn.
+    if (answer != PLAN_LATER || ready != TIME_NEVER) list_remove(&x->wait_link);
     switch (answer) {
     case PLAN_GO: begin(x); break;
     case PLAN_LATER: take_later(x, ready); break;

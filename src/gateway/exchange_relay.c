@@ -82,7 +82,8 @@ static void finish(struct exchange *x)
 
     // It is at its end already, which is what this tells the client's side of the upstream.
     if (x->up.conn && client_call_next(&x->up, &none) == ERR_EOF) assert(!x->up.conn);
-    exchange_attempt_end(x, x->has_refusal ? x->why : FAILURE_NONE);
+    exchange_attempt_end(x, FAILURE_NONE);
+    x->failure = STR(""); // of attempts before it
     exchange_end(x);
 }
 

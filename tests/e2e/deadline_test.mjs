@@ -252,7 +252,8 @@ testEachSDK('the timeout option of an SDK: an error in time, by whoever is first
     assert.ok(e instanceof Class.APIConnectionTimeoutError || (e instanceof Class.InternalServerError && e.code === 'upstream_timeout'), `${e?.stack}`);
     in504 += e.status === 504;
     assertTimely(deviations.at(-1));
-    assert.equal(peer.last('deaf').headers['x-stainless-timeout'], '1');
+    const told = Number(peer.last('deaf').headers['x-stainless-timeout']);
+    assert.ok(told > 0.8 && told <= 1, `${told} s of 1 s were told`);
     await left('deaf');
   }
   t.diagnostic(`measured: SDK timeout 1000 ms: thrown ${spread(deviations)} past it, ${in504} of 2 by our 504`);
