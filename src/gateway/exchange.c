@@ -142,12 +142,12 @@ static msec comment_due(const struct exchange *x)
 // The client's patience with an answer that has not begun.
 static msec start_due(const struct exchange *x)
 {
-    return x->call->status || x->step == EXCHANGE_RECEIVE ? TIME_NEVER : x->start_due;
+    return x->call->status || x->step == EXCHANGE_RECEIVE ? TIME_NEVER : x->start.at;
 }
 
 static void end_late(struct exchange *x)
 {
-    bool is_route_late = x->is_route_late && x->gateway->loop->now >= x->total_due;
+    bool is_route_late = x->is_route_late && x->gateway->loop->now >= x->total.at;
 
     flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_DEADLINE, 0);
     metrics_add(&x->gateway->metrics.upstream_timeouts, 1);
@@ -171,14 +171,14 @@ static void on_timer(struct timer *t)
     struct exchange *x = container_of(t, struct exchange, timer);
     msec now = x->gateway->loop->now;
 
-    if (x->step == EXCHANGE_RECEIVE && now >= x->total_due) {
+    if (x->step == EXCHANGE_RECEIVE && now >= x->total.at) {
         exchange_answer_error(x, &(struct exchange_error){.status = 408,
                                                           .code = STR("request_timeout"),
                                                           .message = STR("The request's body did "
                                                                          "not arrive in time.")});
         return;
     }
-    if (now >= x->total_due || (now >= start_due(x) && !has_head_in_hand(x))) {
+    if (now >= x->total.at || (now >= start_due(x) && !has_head_in_hand(x))) {
         end_late(x);
         return;
     }
@@ -196,7 +196,7 @@ static void on_timer(struct timer *t)
 
 void exchange_watch(struct exchange *x)
 {
-    msec due = x->total_due;
+    msec due = x->total.at;
 
     if (progress_due(x) < due) due = progress_due(x);
     if (comment_due(x) < due) due = comment_due(x);
@@ -301,28 +301,25 @@ static enum client_body framing_of(const struct exchange *x)
     return x->call->head.framing == H1_LENGTH ? CLIENT_BODY_LENGTH : CLIENT_BODY_CHUNKED;
 }
 
-static msec sooner(msec a, msec b)
+// The end of a time limit that the client stated, counted from when its head arrived: a little
+// before, so that it hears of it.
+static deadline stated(const struct exchange *x, msec limit_ms)
 {
-    return a < b ? a : b;
+    msec early = limit_ms / 20 < EARLY_MS ? limit_ms / 20 : EARLY_MS;
+
+    if (limit_ms == TIME_NEVER) return deadline_never();
+    return deadline_after(x->call->started_us / 1000, limit_ms - early);
 }
 
 void exchange_set_deadlines(struct exchange *x)
 {
     const struct deadline_fields *d = &x->deadlines;
-    msec arrived = x->call->started_us / 1000;
-    msec route = x->gateway->loop->now + timeouts(x)->total_ms;
-    msec whole = TIME_NEVER;
+    deadline whole = stated(x, d->whole_ms);
 
-    if (d->whole_ms != TIME_NEVER)
-        whole = arrived + d->whole_ms - sooner(EARLY_MS, d->whole_ms / 20);
-    if (d->start_ms != TIME_NEVER)
-        x->start_due = arrived + d->start_ms - sooner(EARLY_MS, d->start_ms / 20);
+    x->total = deadline_child(whole, x->gateway->loop->now, timeouts(x)->total_ms);
+    x->is_route_late = x->total.at != whole.at;
+    x->start = deadline_sooner(stated(x, d->start_ms), stated(x, d->idle_ms));
     x->idle_ms = d->idle_ms;
-    if (d->idle_ms != TIME_NEVER)
-        x->start_due =
-            sooner(x->start_due, arrived + d->idle_ms - sooner(EARLY_MS, d->idle_ms / 20));
-    x->is_route_late = route <= whole;
-    x->total_due = sooner(route, whole);
     loop_alarm_stop(x->gateway->loop, &x->timer); // of receiving
 }
 
@@ -374,7 +371,7 @@ static void receive(struct exchange *x)
         if (!e) buf_grew(&x->body, len);
     }
     if (e == ERR_AGAIN && !x->timer.is_armed) {
-        x->total_due = x->gateway->loop->now + x->view->settings->limits.receive_ms;
+        x->total = deadline_after(x->gateway->loop->now, x->view->settings->limits.receive_ms);
         exchange_watch(x);
     }
     if (e == ERR_AGAIN || e == ERR_CLOSED) return; // `gone` follows the latter
@@ -495,8 +492,8 @@ void exchange_start(struct gateway *g, struct server_call *call)
     list_push_back(&g->exchanges, &x->link);
     list_init(&x->wait_link);
     x->step = EXCHANGE_RECEIVE;
-    x->total_due = TIME_NEVER;
-    x->start_due = TIME_NEVER;
+    x->total = deadline_never();
+    x->start = deadline_never();
     x->idle_ms = TIME_NEVER;
     x->mode = EXCHANGE_PLAIN;
     x->route = route_match(call->head.method, call->head.target);

@@ -27,6 +27,7 @@
 #include "gateway/route.h"
 #include "http/client_call.h"
 #include "http/server_call.h"
+#include "resilience/deadline.h"
 
 enum exchange_step {
     EXCHANGE_RECEIVE,
@@ -75,8 +76,8 @@ struct exchange {
     const struct settings_model *model_settings;
     int step;
     enum exchange_mode mode;
-    msec total_due;
-    msec start_due;   // the answer must have begun; TIME_NEVER once it has
+    deadline total;   // of all attempts
+    deadline start;   // the answer must have begun; none once it has
     msec idle_ms;     // what the client bears of silence
     msec sent_at;     // the request, to the upstream
     msec progress_at; // when the upstream last gave a sign of life

@@ -224,7 +224,7 @@ static bool could_end(const struct exchange *x, msec begin_at)
 {
     msec need = x->choice.cell ? cell_fastest(x->choice.cell, x->gateway->loop->now) : 0;
 
-    return begin_at + need < x->total_due && (x->is_released || begin_at < x->start_due);
+    return deadline_admits(x->total, begin_at, need) && !deadline_is_over(x->start, begin_at);
 }
 
 static void take_later(struct exchange *x, msec ready)
@@ -401,7 +401,7 @@ void exchange_attempt_fail(struct exchange *x, enum failure f, err reason)
 void exchange_attempt_release(struct exchange *x)
 {
     x->is_released = true;
-    x->start_due = TIME_NEVER;
+    x->start = deadline_never();
     if (exchange_recover_may(x)) return;
     x->transcript.is_kept = false;
     transcript_done(&x->transcript);

@@ -391,6 +391,6 @@ void exchange_relay_comment(struct exchange *x)
 {
     struct iovec iov = stream_piece(STR(": keep-alive\n\n"));
 
-    x->start_due = TIME_NEVER; // the answer has begun, as far as the client can tell
+    x->start = deadline_never(); // the answer has begun, as far as the client can tell
     emit(x, &iov, 1, false);
 }

@@ -59,9 +59,8 @@ err exchange_request_head(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
     msec now = x->gateway->loop->now;
-    msec left = x->total_due - now;
-    const struct deadline_left time = {
-        .whole_ms = left, .start_ms = x->start_due == TIME_NEVER ? TIME_NEVER : x->start_due - now};
+    msec left = deadline_left(x->total, now);
+    const struct deadline_left time = {.whole_ms = left, .start_ms = deadline_left(x->start, now)};
     struct buf *out = &x->head;
     char *room = NULL;
 

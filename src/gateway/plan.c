@@ -35,7 +35,7 @@ static bool can_serve(const struct plan *p, const struct settings_target *t)
     if (!p->is_narrowed) return true;
     if (p->needs.has_tools && !t->tools) return false;
     if (p->needs.has_images && !t->images) return false;
-    return !t->context || p->needs.input_tokens <= t->context;
+    return !t->context || p->needs.input_tokens + p->needs.max_tokens <= t->context;
 }
 
 // The cell of a target that is the best to ask now, or the first to be ready.
