@@ -29,7 +29,9 @@ MSS = 1460          # as on the Internet: it keeps the kernel's buffers as small
 GROWTH = 1.05
 GROWTH_BYTES = 1 << 20
 # A model as it is by default: what recovers and retries keeps more, and must let go of it.
-CONFIG = {"limits": {"upstream_idle_timeout": "1s"},
+# Over loopback a segment is 64 KiB, and the kernel tells of room in steps of that: a client that reads
+# 1 KB a second takes nothing, as the sender sees it, for over a minute at a time.
+CONFIG = {"limits": {"upstream_idle_timeout": "1s", "write_timeout": "5m"},
           "models": [{"name": "*", "targets": [{"provider": "up"}], "timeouts": {"total": "1h"}}]}
 
 Form = collections.namedtuple("Form", "churn_s calm_s vanishing slow")
