@@ -66,6 +66,23 @@ static void answer_by_itself(struct server_conn *c, unsigned status, const char 
     c->is_persistent = false;
 }
 
+static void arm(struct server_conn *c, msec wait);
+
+static void arm_write(struct server_conn *c)
+{
+    c->unsent = stream_unsent(c->wire.stream);
+    arm(c, c->server->limits.write_ms);
+}
+
+// A client that takes little makes the stream writable only after much; that is no reason to leave
+// it.
+static bool has_taken_some(struct server_conn *c)
+{
+    if (stream_unsent(c->wire.stream) >= c->unsent) return false;
+    arm_write(c);
+    return true;
+}
+
 static void on_timer(struct timer *t)
 {
     struct server_conn *c = container_of(t, struct server_conn, timer);
@@ -80,10 +97,13 @@ static void on_timer(struct timer *t)
     case SERVER_CONN_CALL:
         // A handler that takes no more for now is not the client's fault; it arms the timer anew
         // when it waits again.
+        if (wire_is_congested(&c->wire) && has_taken_some(c)) break;
         if (wire_is_congested(&c->wire) || c->call->awaits_body)
             server_conn_close(c, STREAM_ABORT, ERR_TIMEOUT);
         break;
-    case SERVER_CONN_FLUSH: server_conn_close(c, STREAM_ABORT, ERR_TIMEOUT); break;
+    case SERVER_CONN_FLUSH:
+        if (!has_taken_some(c)) server_conn_close(c, STREAM_ABORT, ERR_TIMEOUT);
+        break;
     case SERVER_CONN_IDLE:
     case SERVER_CONN_LINGER: server_conn_close(c, STREAM_CLOSE, ERR_TIMEOUT); break;
     }
@@ -174,7 +194,7 @@ void server_conn_watch_call(struct server_conn *c)
     const struct server_limits *limits = &c->server->limits;
 
     if (wire_is_congested(&c->wire)) {
-        arm(c, limits->write_ms);
+        arm_write(c);
     } else if (!c->call->body.is_done && c->call->status == 0) {
         arm(c, limits->body_ms);
     } else {
@@ -299,7 +319,7 @@ static bool tick_flush(struct server_conn *c)
         return false;
     }
     if (wire_is_congested(&c->wire)) {
-        arm(c, c->server->limits.write_ms);
+        arm_write(c);
         return false;
     }
     if (c->is_persistent && !c->server->is_draining) {

@@ -32,6 +32,7 @@ struct server_conn {
     int step;
     uint32_t head_scanned;
     uint32_t linger_bytes;
+    size_t unsent; // when the wait for a client that takes nothing began
     bool is_persistent;
     bool is_visited; // a tick is on the stack
 };

@@ -31,6 +31,7 @@ struct stream_ops {
     void (*finish)(struct stream *s); // NULL: the stream can't tell its peer
     void (*close)(struct stream *s, enum stream_end how);
     str (*protocol)(struct stream *s);
+    size_t (*unsent)(struct stream *s); // NULL: what was written has gone
 };
 
 // Where a connection comes from or goes to, small enough to keep one a connection.
@@ -68,6 +69,13 @@ static inline err stream_read(struct stream *s, void *bytes, size_t size, size_t
 static inline err stream_write(struct stream *s, const struct iovec *iov, int count, size_t *len)
 {
     return s->ops->write(s, iov, count, len);
+}
+
+// Bytes that were written and have not reached the peer's machine. They grow fewer while a peer
+// takes anything at all, which is long before the stream is writable again.
+static inline size_t stream_unsent(struct stream *s)
+{
+    return s->ops->unsent ? s->ops->unsent(s) : 0;
 }
 
 // Tells the peer that no more will be written; reading goes on.

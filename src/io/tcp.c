@@ -6,8 +6,10 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,6 +115,14 @@ static str tcp_protocol(struct stream *s)
     return STR("");
 }
 
+static size_t tcp_unsent(struct stream *s)
+{
+    int count = 0;
+
+    if (ioctl(tcp_of(s)->watch.fd, SIOCOUTQ, &count) || count < 0) return 0;
+    return (size_t)count;
+}
+
 static void tcp_ready(struct watch *w, uint32_t events)
 {
     struct tcp *t = container_of(w, struct tcp, watch);
@@ -132,6 +142,7 @@ err tcp_open(struct loop *l, int fd, struct address peer, struct stream **out)
         .finish = tcp_finish,
         .close = tcp_close,
         .protocol = tcp_protocol,
+        .unsent = tcp_unsent,
     };
     struct tcp *t = memory_new(struct tcp);
 

@@ -266,6 +266,13 @@ static void tls_close(struct stream *s, enum stream_end how)
     loop_alarm(s->loop, &t->linger, LINGER_MS, linger_is_over);
 }
 
+static size_t tls_unsent(struct stream *s)
+{
+    struct tls_stream *t = tls_of(s);
+
+    return buf_len(&t->pending) + (t->lower ? stream_unsent(t->lower) : 0);
+}
+
 static str tls_protocol(struct stream *s)
 {
     const unsigned char *name = NULL;
@@ -366,6 +373,7 @@ void tls_stream_start(struct tls_handshake *h, SSL *ssl, struct stream *lower, m
         .write = tls_write,
         .close = tls_close,
         .protocol = tls_protocol,
+        .unsent = tls_unsent,
     };
     struct tls_stream *t = memory_new(struct tls_stream);
     BIO *bio = new_bio(t);

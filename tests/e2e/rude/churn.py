@@ -29,9 +29,7 @@ MSS = 1460          # as on the Internet: it keeps the kernel's buffers as small
 GROWTH = 1.05
 GROWTH_BYTES = 1 << 20
 # A model as it is by default: what recovers and retries keeps more, and must let go of it.
-# Over loopback a segment is 64 KiB, and the kernel tells of room in steps of that: a client that reads
-# 1 KB a second takes nothing, as the sender sees it, for over a minute at a time.
-CONFIG = {"limits": {"upstream_idle_timeout": "1s", "write_timeout": "5m"},
+CONFIG = {"limits": {"upstream_idle_timeout": "1s"},
           # How fast this upstream is depends on what else the machine does; that is not the subject.
           "models": [{"name": "*", "targets": [{"provider": "up"}], "timeouts": {"total": "1h"},
                       "breaker": {"trip_after": 0}}]}
