@@ -22,10 +22,11 @@ STEADY_GAP_S = 0.025
 LONG_S = 2          # how long a stream lasts that its client will not see the end of
 BULK_BYTES = 1 << 20  # more than all buffers on the way hold
 SLOW_BYTES_S = 1024
-WARM_S = 3
+WARM_PER_S = 25     # clients that vanish: more than later, as pools keep what they once took
 REST_S = 2          # in which kept upstream connections go
 MSS = 1460          # as on the Internet: it keeps the kernel's buffers as small
-# Memory may grow by so much from what the warm-up has left.
+# Memory may grow by so much from what the warm-up has left. It must be a dense one, for what a heap
+# took in its fullest moment stays: behind 200 slow streams 67 MB, and then not a page more.
 GROWTH = 1.05
 GROWTH_BYTES = 1 << 20
 # A model as it is by default: what recovers and retries keeps more, and must let go of it.
@@ -34,7 +35,7 @@ CONFIG = {"limits": {"upstream_idle_timeout": "1s"},
           "models": [{"name": "*", "targets": [{"provider": "up"}], "timeouts": {"total": "1h"},
                       "breaker": {"trip_after": 0}}]}
 
-Form = collections.namedtuple("Form", "churn_s calm_s vanishing slow")
+Form = collections.namedtuple("Form", "warm_s calm_s churn_s vanishing slow")
 
 STEADY_BODY = talk.events(STEADY_EVENTS)
 BULK_PIECE = talk.event("x" * 8000)
@@ -219,9 +220,7 @@ class Churn:
 
     async def run(self):
         form, t = self.form, self.trial
-        # Twice as many a second as are to come, for pools keep what the fullest moment took.
-        warm = int(2 * WARM_S * form.vanishing / form.churn_s)
-        await self.phase(WARM_S, max(warm, 5), form.slow)
+        await self.phase(form.warm_s, form.warm_s * WARM_PER_S, form.slow)
         files, conns, memory = await self.rest()
         self.vanished = self.slow_whole = self.slow_cut = self.slow_read = self.most_memory = 0
         calm = await self.phase(form.calm_s)

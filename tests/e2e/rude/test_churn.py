@@ -7,7 +7,7 @@ import talk
 import wire
 from trial import check, test
 
-QUICK = churn.Form(churn_s=8, calm_s=3, vanishing=100, slow=20)
+QUICK = churn.Form(warm_s=5, calm_s=3, churn_s=8, vanishing=100, slow=20)
 
 
 @test(alone=True, timeout_s=90)
