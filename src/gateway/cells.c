@@ -19,8 +19,7 @@ static uint32_t packed(const struct cell *c, size_t worker)
 void cells_init(struct cells *cells, struct route_board *board, size_t worker, msec now)
 {
     // Whatever it is told, it admits: by it no name could be kept from another.
-    const struct cell_options none = {.breaker = BREAKER_DEFAULTS, .retry_ratio = 0.2};
-    struct cell_options o = none;
+    struct cell_options o = {.breaker = BREAKER_DEFAULTS, .retry_ratio = 0.2};
 
     o.breaker.trip_after = 0;
     *cells = (struct cells){.board = board, .worker = worker};

@@ -90,6 +90,7 @@ struct exchange {
     bool has_place;   // the attempt holds one in its cell
     bool is_again;    // the next attempt asks the same target
     bool has_refusal; // `answer` and `up.head` are an error that the client may be shown
+    bool is_open;     // every breaker that was left is open
     bool is_final;    // no further attempt
     bool is_client_gone;
     bool hides_usage;      // we asked for the stream's usage, the client did not

@@ -179,7 +179,7 @@ static struct exchange_error error_without_answer(const struct exchange *x)
                                        .message = STR("No target could answer."),
                                        .retry_ms = wait,
                                        .is_hopeless = true};
-    if (x->wait_until > now)
+    if (x->is_open)
         return (struct exchange_error){.status = 503,
                                        .code = STR("circuit_open"),
                                        .message = STR("The upstream has failed of late and is left "

@@ -268,6 +268,7 @@ void exchange_attempt_next(struct exchange *x)
     case PLAN_LATER: take_later(x, ready); break;
     case PLAN_OPEN:
         metrics_add(&x->gateway->metrics.refused_open, 1);
+        x->is_open = true;
         // While the traffic returns, the next request may already be let through.
         x->wait_until = ready > a.now + COME_AGAIN_MS ? ready : a.now + COME_AGAIN_MS;
         exchange_answer_failure(x);
