@@ -197,10 +197,7 @@ void cell_end(struct cell *c, msec now, const struct cell_outcome *o)
     (void)route_state_apply(&c->state, ROUTE_ANSWER);
     if (o->is_foreign || c->is_shared) return; // it says nothing of the others
     if (rules & FAILURE_WAITS) wait_as_told(c, now, o->wait_ms);
-    if (rules & FAILURE_STICKS) {
-        c->avoid_until = now + AVOID_MS;
-        c->avoid_why = o->failure;
-    }
+    if (rules & FAILURE_STICKS) c->avoid_until = now + AVOID_MS;
 }
 
 void cell_tell(struct cell *c, msec now, struct cell_news news)

@@ -44,7 +44,6 @@ struct cell {
     msec wait_until;
     unsigned wait_streak; // of 429s without a time
     msec avoid_until;
-    enum failure avoid_why;
     msec fastest_ms[2]; // to a first token: in this span of a minute, and in the one before
     msec fastest_until; // the end of this span
     int64_t calls;

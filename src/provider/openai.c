@@ -46,14 +46,6 @@ static bool find_member(struct json_value object, str name, struct json_value *o
     return is_found;
 }
 
-static void take_stream_options(struct json_value v, struct openai_request *out)
-{
-    struct json_value usage;
-
-    out->stream_options = v.text;
-    out->asks_usage = find_member(v, STR("include_usage"), &usage) && usage.kind == JSON_TRUE;
-}
-
 static bool is_format(struct json_value v)
 {
     struct json_value type;
@@ -124,7 +116,7 @@ static err take_member(enum member m, struct json_value v, struct openai_request
     case MEMBER_MESSAGES: out->messages = v.text; break;
     case MEMBER_MAX_TOKENS: out->max_tokens = number_of(v); break;
     case MEMBER_MAX_COMPLETION_TOKENS: out->max_completion_tokens = number_of(v); break;
-    case MEMBER_STREAM_OPTIONS: take_stream_options(v, out); break;
+    case MEMBER_STREAM_OPTIONS: out->stream_options = v.text; break;
     case MEMBER_TOOLS:
     case MEMBER_FUNCTIONS: out->has_tools |= is_filled_array(v); break;
     case MEMBER_RESPONSE_FORMAT: out->has_response_format = is_format(v); break;

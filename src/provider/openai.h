@@ -26,7 +26,6 @@ struct openai_request {
     str max_tokens; // a number, as the next
     str max_completion_tokens;
     str stream_options;
-    bool asks_usage;          // by stream_options.include_usage
     bool has_tools;           // or functions
     bool has_response_format; // other than plain text
     bool has_logprobs;
