@@ -30,9 +30,9 @@ static void check_failure(str text)
 }
 
 // Another content is read where the old one was, and nothing else changes.
-static void check_splice(str data, const struct openai_stream *taken, struct buf *out)
+static void check_splice(str data, const struct answer_stream *taken, struct buf *out)
 {
-    struct openai_stream s = {.kind = taken->kind};
+    struct answer_stream s = {.kind = taken->kind};
 
     buf_clear(out);
     check(openai_splice_content(out, data, taken->delta.content, STR("\\u0041b")) == OK);
@@ -46,13 +46,13 @@ static void check_splice(str data, const struct openai_stream *taken, struct buf
     check(str_eq(buf_view(out), data));
 }
 
-static void check_event(str data, enum openai_stream_kind kind, struct buf *out)
+static void check_event(str data, enum answer_kind kind, struct buf *out)
 {
-    struct openai_stream s = {.kind = kind};
-    const struct openai_delta *d = &s.delta;
+    struct answer_stream s = {.kind = kind};
+    const struct answer_delta *d = &s.delta;
 
     if (openai_stream_event(&s, data)) {
-        check(!openai_stream_is_complete(&s) && !s.has_content);
+        check(!answer_stream_is_complete(&s) && !s.has_content);
         return;
     }
     check_inside(data, d->content);
@@ -136,8 +136,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (len == 0) text = STR("");
     buf_init(&out, 2 * len + 1000);
     check_failure(text);
-    check_event(text, OPENAI_STREAM_CHAT, &out);
-    check_event(text, OPENAI_STREAM_RESPONSES, &out);
+    check_event(text, ANSWER_OPENAI_CHAT, &out);
+    check_event(text, ANSWER_OPENAI_RESPONSES, &out);
     check_request(text, &out);
     check_wait(text);
     buf_done(&out);

@@ -55,7 +55,7 @@ static void count(const struct exchange *x)
 {
     struct gateway *g = x->gateway;
     struct metrics *m = &g->metrics;
-    const struct openai_usage *usage = &x->usage;
+    const struct token_usage *usage = &x->usage;
 
     count_answer(m, x->call->status);
     if (x->is_client_gone) metrics_add(&m->clients_gone, 1);

@@ -61,7 +61,7 @@ struct exchange_attempt {
     usec started_us;
     usec first_us; // its first token, or its head where there are no tokens; 0: none came
     usec ended_us; // 0: under way
-    struct openai_usage usage;
+    struct token_usage usage;
     bool is_estimated; // the usage
     bool is_judged;    // the cell knows how it goes
     bool is_spliced;   // it went on with the answer of another one
@@ -112,11 +112,11 @@ struct exchange {
     struct buf held;                  // events that are not released
     struct iovec pieces[CLIENT_BODY_PIECES_MAX];
     int piece_count;
-    struct buf answer;         // GATHER
-    struct openai_usage usage; // of all attempts
-    bool is_estimated;         // some of it
-    usec sent_us;              // the request to the upstream, by the exact clock
-    usec first_us;             // the first piece of the answer to the client; 0 before
+    struct buf answer;        // GATHER
+    struct token_usage usage; // of all attempts
+    bool is_estimated;        // some of it
+    usec sent_us;             // the request to the upstream, by the exact clock
+    usec first_us;            // the first piece of the answer to the client; 0 before
     usec ended_us;
     usec own_us;    // spent by ourselves until the first piece
     usec waited_us; // in WAIT

@@ -66,14 +66,14 @@ static msec wait_of(const struct exchange *x)
 // What the attempt has cost: as the upstream said, else by what came of it.
 static void account(struct exchange *x, struct exchange_attempt *a)
 {
-    struct openai_usage usage = {0};
+    struct token_usage usage = {0};
 
     if (x->mode == EXCHANGE_EVENTS && a->status == 200) {
         usage = x->relay.stream.usage;
         if (!usage.is_known) {
-            usage = (struct openai_usage){.is_known = true,
-                                          .input_tokens = x->call->received_bytes / 4,
-                                          .output_tokens = x->relay.tokens};
+            usage = (struct token_usage){.is_known = true,
+                                         .input_tokens = x->call->received_bytes / 4,
+                                         .output_tokens = x->relay.tokens};
             a->is_estimated = true;
         }
     } else if (a->usage.is_known) {

@@ -152,7 +152,7 @@ static void end_events(struct exchange *x, str forward)
     // What was held may move when the end is looked at, so it goes out before; so does what stands
     // before a cut.
     bool may_move = x->relay.ready || buf_len(&x->relay.out);
-    if (may_move || !openai_stream_is_complete(&x->relay.stream)) {
+    if (may_move || !answer_stream_is_complete(&x->relay.stream)) {
         deliver(x, forward);
         forward = STR("");
     }
@@ -357,7 +357,7 @@ void exchange_relay_head(struct exchange *x)
     }
     if (x->mode == EXCHANGE_EVENTS) {
         relay_init(&x->relay,
-                   x->route.kind == ROUTE_CHAT ? OPENAI_STREAM_CHAT : OPENAI_STREAM_RESPONSES,
+                   x->route.kind == ROUTE_CHAT ? ANSWER_OPENAI_CHAT : ANSWER_OPENAI_RESPONSES,
                    (size_t)x->view->settings->limits.event_bytes, &x->transcript, manner);
         x->relay.stream.choices_expected = x->request.choice_count;
         x->relay.hides_usage = x->hides_usage;
@@ -376,7 +376,7 @@ void exchange_relay_head(struct exchange *x)
 void exchange_relay_cut(struct exchange *x, err why)
 {
     if (x->step == EXCHANGE_RELAY && x->mode == EXCHANGE_EVENTS &&
-        openai_stream_is_complete(&x->relay.stream) && x->relay.manner == RELAY_FIRST &&
+        answer_stream_is_complete(&x->relay.stream) && x->relay.manner == RELAY_FIRST &&
         !x->attempt->ended_us) {
         // All has come but the end of the upstream's connection.
         x->failure = STR("");

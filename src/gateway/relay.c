@@ -10,7 +10,7 @@ enum verdict { PASSES, DROPPED, SPLICED };
 
 enum { ARENA_CHUNK = 2048 };
 
-void relay_init(struct relay *r, enum openai_stream_kind kind, size_t event_bytes_max,
+void relay_init(struct relay *r, enum answer_kind kind, size_t event_bytes_max,
                 struct transcript *t, enum relay_manner manner)
 {
     *r = (struct relay){.stream = {.kind = kind},
@@ -91,7 +91,7 @@ static err find_new(struct relay *r, str text, str *fresh)
 // An event of a stream that finishes another one's answer, before it has brought anything new.
 static err take_repeated(struct relay *r, str data, enum verdict *v)
 {
-    const struct openai_delta *d = &r->stream.delta;
+    const struct answer_delta *d = &r->stream.delta;
     bool is_more = d->has_other || d->is_finish; // than text
     str text = STR("");
     str fresh = STR("");
@@ -116,7 +116,7 @@ static err take_repeated(struct relay *r, str data, enum verdict *v)
 
 static err take_event(struct relay *r, str bytes, enum verdict *v)
 {
-    const struct openai_delta *d = &r->stream.delta;
+    const struct answer_delta *d = &r->stream.delta;
     struct sse_event event;
 
     *v = PASSES;
@@ -125,7 +125,7 @@ static err take_event(struct relay *r, str bytes, enum verdict *v)
         if (r->manner != RELAY_FIRST) *v = DROPPED;
         return OK;
     }
-    TRY(openai_stream_event(&r->stream, event.data));
+    TRY(answer_stream_event(&r->stream, event.data));
     if (str_eq(event.data, STR("[DONE]"))) {
         if (r->manner != RELAY_FIRST) *v = DROPPED;
         return OK;
@@ -239,9 +239,9 @@ err relay_end(struct relay *r, str *tail)
 {
     *tail = STR("");
     TRY(end_event(r, tail));
-    if (!openai_stream_is_complete(&r->stream)) return ERR_CLOSED;
+    if (!answer_stream_is_complete(&r->stream)) return ERR_CLOSED;
     if (r->manner != RELAY_FIRST) return ERR_TYPE; // all of it, and not what was delivered
-    if (r->stream.kind == OPENAI_STREAM_CHAT && !r->stream.is_done && !r->stream.has_failed) {
+    if (r->stream.kind == ANSWER_OPENAI_CHAT && !r->stream.is_done && !r->stream.has_failed) {
         if (!buf_len(&r->out)) TRY(buf_append(&r->out, *tail));
         TRY(buf_append(&r->out, STR("data: [DONE]\n\n")));
         *tail = buf_view(&r->out);

@@ -17,7 +17,7 @@
 enum relay_manner { RELAY_FIRST, RELAY_CONTINUE, RELAY_REPLAY };
 
 struct relay {
-    struct openai_stream stream;
+    struct answer_stream stream;
     struct buf hold;   // the part of an event that came
     struct buf join;   // for events of several data lines
     struct buf out;    // what goes out where that is not what came
@@ -36,7 +36,7 @@ struct relay {
 };
 
 // Events may be of `event_bytes_max` bytes. `t` outlives the relay.
-void relay_init(struct relay *r, enum openai_stream_kind kind, size_t event_bytes_max,
+void relay_init(struct relay *r, enum answer_kind kind, size_t event_bytes_max,
                 struct transcript *t, enum relay_manner manner);
 void relay_done(struct relay *r);
 

@@ -18,7 +18,7 @@ static err pass(str text, struct random *random, struct buf *out)
     err e = OK;
 
     transcript_init(&none, 0);
-    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+    relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
     while (text.len && !e) {
         size_t len = random ? 1 + random_below(random, text.len) : text.len;
         str forward = STR("");
@@ -101,7 +101,7 @@ TEST(relay_bounds_an_event)
         bytes[i] = 'x';
     }
     transcript_init(&none, 0);
-    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+    relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
     for (int i = 0; i < 100 && !e; i++) {
         e = relay_take(&r, (str){.ptr = bytes, .len = sizeof(bytes)}, &forward);
     }
@@ -122,11 +122,11 @@ TEST(relay_takes_nothing_but_objects_for_events)
         buf_init(&text, 100);
         CHECK_EQ(buf_append_format(&text, "data: %s\n\n", bad[i]), OK);
         transcript_init(&none, 0);
-        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+        relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
         CHECK_EQ(relay_take(&r, buf_view(&text), &forward), ERR_SYNTAX);
         relay_done(&r);
         transcript_init(&none, 0);
-        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+        relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
         CHECK_EQ(relay_take(&r, str_sub(buf_view(&text), 0, buf_len(&text) - 2), &forward), OK);
         CHECK_EQ(relay_end(&r, &tail), ERR_CLOSED);
         relay_done(&r);
@@ -151,7 +151,7 @@ TEST(relay_bounds_an_event_to_the_byte_however_it_comes)
             end[-1] = end[-2] = '\n';
             *(end - len) = ':';
             transcript_init(&none, 0);
-            relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+            relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
             CHECK_EQ(relay_take(&r, str_sub(event, 0, split), &forward), OK);
             CHECK_EQ(relay_take(&r, str_sub(event, split, len - split), &forward),
                      len > 1024 ? ERR_LIMIT : OK);
@@ -173,7 +173,7 @@ TEST(relay_adds_nothing_where_the_last_line_end_was_split)
         str tail = STR("");
         buf_init(&out, 1000);
         transcript_init(&none, 0);
-        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+        relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
         CHECK_EQ(relay_take(&r, str_sub(text, 0, split), &forward), OK);
         CHECK_EQ(buf_append(&out, forward), OK);
         CHECK_EQ(relay_take(&r, str_sub(text, split, text.len - split), &forward), OK);
@@ -212,7 +212,7 @@ static void check_finish(enum relay_manner manner, str delivered, str stream, er
         transcript_init(&t, 1000);
         t.is_kept = true;
         CHECK_EQ(buf_append(&t.text, delivered), OK);
-        relay_init(&r, OPENAI_STREAM_CHAT, 1024, &t, manner);
+        relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &t, manner);
         buf_clear(&out);
         while (text.len && !e) {
             size_t len = i ? 1 + random_below(&random, text.len) : text.len;
@@ -287,7 +287,7 @@ TEST(relay_notes_the_text_that_passes)
 
     transcript_init(&t, 10);
     t.is_kept = true;
-    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &t, RELAY_FIRST);
+    relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &t, RELAY_FIRST);
     CHECK_EQ(relay_take(&r, STR(ROLE TEXT("a\\tb") TEXT("c")), &forward), OK);
     CHECK_STR(buf_view(&t.text), "a\tbc");
     CHECK_EQ(t.tokens, 2);
@@ -306,7 +306,7 @@ TEST(relay_stops_before_an_error_that_is_told)
     str forward = STR("");
 
     transcript_init(&none, 0);
-    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+    relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
     CHECK_EQ(relay_take(&r,
                         STR(DELTA "data: {\"error\":{\"message\":\"m\",\"code\":\"overloaded\"}}"
                                   "\n\n" STOP),
@@ -325,7 +325,7 @@ TEST(relay_keeps_the_usage_that_nobody_asked_for)
     str forward = STR("");
 
     transcript_init(&none, 0);
-    relay_init(&r, OPENAI_STREAM_CHAT, 1024, &none, RELAY_FIRST);
+    relay_init(&r, ANSWER_OPENAI_CHAT, 1024, &none, RELAY_FIRST);
     r.hides_usage = true;
     CHECK_EQ(relay_take(&r, STR(DELTA STOP USAGE DONE), &forward), OK);
     CHECK_STR(forward, DELTA STOP DONE);

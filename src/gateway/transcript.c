@@ -13,7 +13,7 @@ void transcript_done(struct transcript *t)
     buf_done(&t->text);
 }
 
-void transcript_note(struct transcript *t, const struct openai_delta *d, struct arena *arena)
+void transcript_note(struct transcript *t, const struct answer_delta *d, struct arena *arena)
 {
     if (!t->is_kept || t->has_other) return;
     t->has_finish |= d->is_finish;

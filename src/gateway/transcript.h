@@ -23,7 +23,7 @@ void transcript_init(struct transcript *t, size_t text_bytes_max);
 void transcript_done(struct transcript *t);
 
 // Notes what an event brings that is about to be delivered. The arena is for decoding.
-void transcript_note(struct transcript *t, const struct openai_delta *d, struct arena *arena);
+void transcript_note(struct transcript *t, const struct answer_delta *d, struct arena *arena);
 
 // Whether another stream could finish the answer.
 bool transcript_can_stand(const struct transcript *t);

@@ -20,7 +20,7 @@ static void bench_done(struct bench *b)
     arena_reset(&b->arena);
 }
 
-static void note(struct bench *b, struct openai_delta d)
+static void note(struct bench *b, struct answer_delta d)
 {
     transcript_note(&b->t, &d, &b->arena);
 }
@@ -31,15 +31,15 @@ TEST(transcript_keeps_the_decoded_text_of_events)
 
     bench_init(&b, 100);
     CHECK(!transcript_can_stand(&b.t)); // nothing was delivered yet
-    note(&b, (struct openai_delta){.content = STR("a\\n")});
-    note(&b, (struct openai_delta){.content = STR("")}); // an empty one is no token
-    note(&b, (struct openai_delta){.has_reasoning = true});
-    note(&b, (struct openai_delta){.content = STR("\\u00e4\\\"\\ud83d\\ude00")});
+    note(&b, (struct answer_delta){.content = STR("a\\n")});
+    note(&b, (struct answer_delta){.content = STR("")}); // an empty one is no token
+    note(&b, (struct answer_delta){.has_reasoning = true});
+    note(&b, (struct answer_delta){.content = STR("\\u00e4\\\"\\ud83d\\ude00")});
     CHECK_STR(buf_view(&b.t.text), "a\n\xc3\xa4\"\xf0\x9f\x98\x80");
     CHECK_EQ(b.t.tokens, 2);
     CHECK(transcript_can_stand(&b.t));
     CHECK(!b.t.has_finish);
-    note(&b, (struct openai_delta){.is_finish = true});
+    note(&b, (struct answer_delta){.is_finish = true});
     CHECK(b.t.has_finish);
     CHECK(transcript_can_stand(&b.t));
     bench_done(&b);
@@ -51,7 +51,7 @@ TEST(transcript_keeps_nothing_unless_it_is_told_to)
 
     bench_init(&b, 100);
     b.t.is_kept = false;
-    note(&b, (struct openai_delta){.content = STR("a"), .is_finish = true});
+    note(&b, (struct answer_delta){.content = STR("a"), .is_finish = true});
     CHECK_EQ(buf_len(&b.t.text), 0);
     CHECK_EQ(b.t.tokens, 0);
     CHECK(!b.t.has_finish);
@@ -64,11 +64,11 @@ TEST(transcript_can_not_stand_for_what_is_no_text)
     struct bench b;
 
     bench_init(&b, 100);
-    note(&b, (struct openai_delta){.content = STR("a")});
-    note(&b, (struct openai_delta){.has_other = true});
+    note(&b, (struct answer_delta){.content = STR("a")});
+    note(&b, (struct answer_delta){.has_other = true});
     CHECK(!transcript_can_stand(&b.t));
     CHECK_EQ(buf_len(&b.t.text), 0); // for nothing any more
-    note(&b, (struct openai_delta){.content = STR("b")});
+    note(&b, (struct answer_delta){.content = STR("b")});
     CHECK(!transcript_can_stand(&b.t));
     CHECK_EQ(buf_len(&b.t.text), 0);
     bench_done(&b);
@@ -79,15 +79,15 @@ TEST(transcript_can_not_stand_for_more_than_it_keeps)
     struct bench b;
 
     bench_init(&b, 4);
-    note(&b, (struct openai_delta){.content = STR("abcd")});
+    note(&b, (struct answer_delta){.content = STR("abcd")});
     CHECK(transcript_can_stand(&b.t));
-    note(&b, (struct openai_delta){.content = STR("e")});
+    note(&b, (struct answer_delta){.content = STR("e")});
     CHECK(!transcript_can_stand(&b.t));
     CHECK_EQ(buf_len(&b.t.text), 0);
     bench_done(&b);
     // Bytes count as they are, not as they are written.
     bench_init(&b, 1);
-    note(&b, (struct openai_delta){.content = STR("\\u0041")});
+    note(&b, (struct answer_delta){.content = STR("\\u0041")});
     CHECK(transcript_can_stand(&b.t));
     bench_done(&b);
 }
@@ -97,7 +97,7 @@ TEST(transcript_matches_text_as_far_as_it_goes)
     struct bench b;
 
     bench_init(&b, 100);
-    note(&b, (struct openai_delta){.content = STR("hello")});
+    note(&b, (struct answer_delta){.content = STR("hello")});
     CHECK_EQ(transcript_match(&b.t, 0, STR("hello")), 5);
     CHECK_EQ(transcript_match(&b.t, 0, STR("help")), 3);
     CHECK_EQ(transcript_match(&b.t, 0, STR("x")), 0);

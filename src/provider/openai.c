@@ -174,12 +174,12 @@ err openai_ask_usage(struct buf *out, str body, const struct openai_request *r)
     return buf_append(out, str_sub(body, brace, body.len));
 }
 
-struct openai_usage openai_answer_usage(str body)
+struct token_usage openai_answer_usage(str body)
 {
-    struct openai_stream s = {.kind = OPENAI_STREAM_CHAT};
+    struct answer_stream s = {.kind = ANSWER_OPENAI_CHAT};
 
     // A whole answer has its usage where an event has it.
-    if (openai_stream_event(&s, body)) return (struct openai_usage){.is_known = false};
+    if (openai_stream_event(&s, body)) return (struct token_usage){.is_known = false};
     return s.usage;
 }
 
@@ -232,12 +232,12 @@ err openai_write_error(struct buf *out, const struct openai_error *e)
 }
 
 // Newer SDKs throw on the flat members of a responses stream's error, older ones only on "error".
-err openai_write_stream_error(struct buf *out, const struct openai_stream *s,
+err openai_write_stream_error(struct buf *out, const struct answer_stream *s,
                               const struct openai_error *e)
 {
     struct json_writer w;
 
-    if (s->kind == OPENAI_STREAM_CHAT) {
+    if (s->kind == ANSWER_OPENAI_CHAT) {
         TRY(buf_append(out, STR("data: ")));
         TRY(openai_write_error(out, e));
         return buf_append(out, STR("\n\n"));

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "codec/json.h"
+#include "provider/answer_stream.h"
 
 enum { OPENAI_MODELS_MAX = 4 };
 
@@ -41,56 +42,16 @@ err openai_scan_request(str body, struct openai_request *out, size_t *error_at);
 // worthless.
 err openai_ask_usage(struct buf *out, str body, const struct openai_request *r);
 
-// The events of a stream, as they pass.
-enum openai_stream_kind { OPENAI_STREAM_CHAT, OPENAI_STREAM_RESPONSES };
-
-struct openai_usage {
-    uint64_t input_tokens;
-    uint64_t output_tokens;
-    bool is_known; // a count was reported, be it 0; the last report counts
-};
-
-// What one event brought. All false and empty for "[DONE]", a receipt or a role alone; of an
-// in-band error nothing but `is_error` is told.
-struct openai_delta {
-    str content;        // of choice 0: delta.content or the legacy text, raw, without quotes: a
-                        // view of the event; `ptr` is NULL where it has none
-    bool has_reasoning; // and not just an empty one, as with all below
-    bool has_other;     // part of the answer that is not choice 0's text: tool calls, a refusal,
-                        // audio, log probabilities, another choice; of responses any part
-    bool is_finish;     // of any choice
-    bool is_usage_only; // no choice, but token counts: what stream_options.include_usage adds
-    bool is_error;
-};
-
-struct openai_stream {
-    enum openai_stream_kind kind;
-    uint64_t choices_expected; // at least so many must finish; 0 means 1
-    uint64_t choices_seen;     // a bit a choice index
-    uint64_t choices_finished;
-    bool is_done;      // "[DONE]" came
-    bool is_finished;  // a finish came
-    bool has_failed;   // an in-band error came: the upstream has told the client itself
-    bool has_content;  // any part of an answer came, or a finish: more than a receipt or a role
-    uint64_t sequence; // of the last event of a responses stream
-    uint64_t parts;    // of the answer that came, in events of their own: mostly a token each
-    struct openai_usage usage;
-    struct openai_delta delta; // of the event taken last
-};
-
-// Takes the data of one event into account. ERR_SYNTAX: it is neither a JSON object nor "[DONE]";
-// the state is then as before.
-err openai_stream_event(struct openai_stream *s, str data);
+// Of chat, completions and responses: takes the data of one event into account. ERR_SYNTAX: it is
+// neither a JSON object nor "[DONE]"; the state is then as before.
+err openai_stream_event(struct answer_stream *s, str data);
 
 // Appends an event's data with another text, raw too, in the place of its delta's content, which
 // is a view of it. ERR_LIMIT where that doesn't fit; nothing was appended then.
 err openai_splice_content(struct buf *out, str data, str content, str replacement);
 
-// Whether the stream may end here.
-bool openai_stream_is_complete(const struct openai_stream *s);
-
 // The token counts of an answer that came whole; unknown where it has none.
-struct openai_usage openai_answer_usage(str body);
+struct token_usage openai_answer_usage(str body);
 
 struct openai_error {
     str message;
@@ -102,7 +63,7 @@ struct openai_error {
 // Appends {"error":{...}}: the body of an error answer.
 err openai_write_error(struct buf *out, const struct openai_error *e);
 // Appends the event that ends a failed stream, in the form that the official SDKs throw on.
-err openai_write_stream_error(struct buf *out, const struct openai_stream *s,
+err openai_write_stream_error(struct buf *out, const struct answer_stream *s,
                               const struct openai_error *e);
 
 // The error type that goes with a status.

@@ -42,7 +42,7 @@ static bool is_error(struct json_value v)
 
 // An event being taken.
 struct event {
-    struct openai_stream next;
+    struct answer_stream next;
     bool has_no_choices; // its list of them is empty
     bool has_usage;
 };
@@ -59,7 +59,7 @@ struct choice {
 
 static err take_usage(struct json_reader *r, struct event *t)
 {
-    struct openai_usage usage = {.is_known = false};
+    struct token_usage usage = {.is_known = false};
     enum json_kind kind;
     struct json_value v;
     str key;
@@ -132,9 +132,9 @@ static void take_index(struct json_value v, struct choice *c)
     c->is_stray = json_to_u64(v, INDEX_MAX, &c->index) && v.kind != JSON_NULL;
 }
 
-static void end_choice(const struct choice *c, struct openai_stream *s)
+static void end_choice(const struct choice *c, struct answer_stream *s)
 {
-    struct openai_delta *d = &s->delta;
+    struct answer_delta *d = &s->delta;
 
     s->choices_seen |= UINT64_C(1) << c->index;
     if (c->is_finished) s->choices_finished |= UINT64_C(1) << c->index;
@@ -151,7 +151,7 @@ static void end_choice(const struct choice *c, struct openai_stream *s)
     }
 }
 
-static err take_choice(struct json_reader *r, struct openai_stream *s)
+static err take_choice(struct json_reader *r, struct answer_stream *s)
 {
     enum { INDEX, DELTA, FINISH, LOGPROBS, TEXT, COUNT };
     static const str names[COUNT] = {STR_INIT("index"), STR_INIT("delta"),
@@ -216,9 +216,9 @@ static bool is_receipt_type(str raw)
     return key_find(names, sizeof(names) / sizeof(*names), raw) < sizeof(names) / sizeof(*names);
 }
 
-static void take_type(str raw, struct openai_stream *s)
+static void take_type(str raw, struct answer_stream *s)
 {
-    struct openai_delta *d = &s->delta;
+    struct answer_delta *d = &s->delta;
 
     if (json_string_is(raw, STR("error")) || json_string_is(raw, STR("response.failed"))) {
         d->is_error = true;
@@ -258,7 +258,7 @@ static err take_members(struct json_reader *r, struct event *t)
     static const str names[COUNT] = {STR_INIT("choices"),         STR_INIT("usage"),
                                      STR_INIT("response"),        STR_INIT("error"),
                                      STR_INIT("sequence_number"), STR_INIT("type")};
-    struct openai_stream *s = &t->next;
+    struct answer_stream *s = &t->next;
     struct json_value v;
     str key;
     err e = OK;
@@ -276,7 +276,7 @@ static err take_members(struct json_reader *r, struct event *t)
             if (name == ERROR) s->delta.is_error |= is_error(v);
             if (name == SEQUENCE)
                 (void)json_to_u64(v, UINT64_MAX, &s->sequence); // only used to number our own
-            if (name == TYPE && v.kind == JSON_STRING && s->kind == OPENAI_STREAM_RESPONSES)
+            if (name == TYPE && v.kind == JSON_STRING && s->kind == ANSWER_OPENAI_RESPONSES)
                 take_type(json_raw(v), s);
         }
     }
@@ -284,7 +284,7 @@ static err take_members(struct json_reader *r, struct event *t)
 }
 
 // Every choice that began, and as many as were asked for.
-static bool has_finished(const struct openai_stream *s)
+static bool has_finished(const struct answer_stream *s)
 {
     uint64_t count = (uint64_t)__builtin_popcountll(s->choices_finished);
     uint64_t expected = s->choices_expected < INDEX_MAX ? s->choices_expected : INDEX_MAX;
@@ -293,21 +293,21 @@ static bool has_finished(const struct openai_stream *s)
 }
 
 // An error is no part of the answer, whatever else its event holds.
-static void end_error(struct openai_stream *s, const struct event *t)
+static void end_error(struct answer_stream *s, const struct event *t)
 {
-    s->delta = (struct openai_delta){.is_error = true};
+    s->delta = (struct answer_delta){.is_error = true};
     s->has_failed = true;
     s->sequence = t->next.sequence;
     s->usage = t->next.usage;
 }
 
-err openai_stream_event(struct openai_stream *s, str data)
+err openai_stream_event(struct answer_stream *s, str data)
 {
     struct event t = {.next = *s};
     struct json_reader r;
     enum json_kind kind;
 
-    t.next.delta = (struct openai_delta){0};
+    t.next.delta = (struct answer_delta){0};
     if (str_eq(data, STR("[DONE]"))) {
         s->is_done = true;
         s->delta = t.next.delta;
@@ -320,13 +320,8 @@ err openai_stream_event(struct openai_stream *s, str data)
         end_error(s, &t);
         return OK;
     }
-    if (s->kind == OPENAI_STREAM_CHAT) t.next.is_finished = has_finished(&t.next);
+    if (s->kind == ANSWER_OPENAI_CHAT) t.next.is_finished = has_finished(&t.next);
     t.next.delta.is_usage_only = t.has_no_choices && t.has_usage;
     *s = t.next;
     return OK;
-}
-
-bool openai_stream_is_complete(const struct openai_stream *s)
-{
-    return s->is_finished || s->is_done || s->has_failed;
 }

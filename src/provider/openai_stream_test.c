@@ -11,9 +11,9 @@
 #define FINISH "\"delta\":{},\"finish_reason\":\"stop\""
 
 // Feeds events that end with NULL.
-static struct openai_stream feed(enum openai_stream_kind kind, const char *const *events)
+static struct answer_stream feed(enum answer_kind kind, const char *const *events)
 {
-    struct openai_stream s = {.kind = kind};
+    struct answer_stream s = {.kind = kind};
 
     for (; *events; events++) {
         CHECK_EQ(openai_stream_event(&s, str_from_c(*events)), OK);
@@ -21,19 +21,19 @@ static struct openai_stream feed(enum openai_stream_kind kind, const char *const
     return s;
 }
 
-static bool is_complete(enum openai_stream_kind kind, const char *const *events)
+static bool is_complete(enum answer_kind kind, const char *const *events)
 {
-    struct openai_stream s = feed(kind, events);
+    struct answer_stream s = feed(kind, events);
 
-    return openai_stream_is_complete(&s);
+    return answer_stream_is_complete(&s);
 }
 
-#define CHAT_STREAM(...) feed(OPENAI_STREAM_CHAT, (const char *const[]){__VA_ARGS__, NULL})
+#define CHAT_STREAM(...) feed(ANSWER_OPENAI_CHAT, (const char *const[]){__VA_ARGS__, NULL})
 #define RESPONSES_STREAM(...)                                                                      \
-    feed(OPENAI_STREAM_RESPONSES, (const char *const[]){__VA_ARGS__, NULL})
-#define CHAT(...) is_complete(OPENAI_STREAM_CHAT, (const char *const[]){__VA_ARGS__, NULL})
+    feed(ANSWER_OPENAI_RESPONSES, (const char *const[]){__VA_ARGS__, NULL})
+#define CHAT(...) is_complete(ANSWER_OPENAI_CHAT, (const char *const[]){__VA_ARGS__, NULL})
 #define RESPONSES(...)                                                                             \
-    is_complete(OPENAI_STREAM_RESPONSES, (const char *const[]){__VA_ARGS__, NULL})
+    is_complete(ANSWER_OPENAI_RESPONSES, (const char *const[]){__VA_ARGS__, NULL})
 
 TEST(openai_stream_of_chat_is_complete_when_every_choice_has_finished)
 {
@@ -112,9 +112,9 @@ TEST(openai_stream_refuses_what_is_no_event_and_keeps_its_state)
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct openai_stream s = {.kind = OPENAI_STREAM_CHAT, .sequence = 7};
+        struct answer_stream s = {.kind = ANSWER_OPENAI_CHAT, .sequence = 7};
         CHECK_EQ(openai_stream_event(&s, bad[i]), ERR_SYNTAX);
-        CHECK(!openai_stream_is_complete(&s));
+        CHECK(!answer_stream_is_complete(&s));
         CHECK_EQ(s.sequence, 7);
         CHECK_EQ(s.choices_seen, 0);
     }
@@ -131,7 +131,7 @@ TEST(openai_stream_takes_any_damage_to_an_event)
 
     random_init(&random, test_seed());
     for (int i = 0; i < 20'000; i++) {
-        struct openai_stream s = {.kind = (enum openai_stream_kind)random_below(&random, 2)};
+        struct answer_stream s = {.kind = (enum answer_kind)random_below(&random, 2)};
         size_t len = 1 + random_below(&random, good.len);
         memcpy(bytes, good.ptr, good.len);
         for (uint64_t n = 1 + random_below(&random, 4); n; n--) {
@@ -147,12 +147,12 @@ TEST(openai_stream_takes_any_damage_to_an_event)
 }
 
 // What a delta brought, as letters: content, reasoning, other, finish, usage only, error.
-static void check_delta(enum openai_stream_kind kind, const char *event, const char *want,
+static void check_delta(enum answer_kind kind, const char *event, const char *want,
                         const char *content)
 {
     const char *const events[] = {event, NULL};
-    struct openai_stream s = feed(kind, events);
-    const struct openai_delta *d = &s.delta;
+    struct answer_stream s = feed(kind, events);
+    const struct answer_delta *d = &s.delta;
     char got[8] = "";
     size_t len = 0;
 
@@ -229,7 +229,7 @@ TEST(openai_stream_tells_what_a_delta_brought)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        check_delta(OPENAI_STREAM_CHAT, rows[i].event, rows[i].want, rows[i].content);
+        check_delta(ANSWER_OPENAI_CHAT, rows[i].event, rows[i].want, rows[i].content);
     }
 }
 
@@ -260,19 +260,19 @@ TEST(openai_stream_of_responses_tells_parts_from_receipts)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         (void)snprintf(event, sizeof(event), "{\"type\":\"%s\",\"delta\":\"x\"}", rows[i].type);
-        check_delta(OPENAI_STREAM_RESPONSES, event, rows[i].want, "");
+        check_delta(ANSWER_OPENAI_RESPONSES, event, rows[i].want, "");
         const char *const events[] = {event, NULL};
-        struct openai_stream s = feed(OPENAI_STREAM_RESPONSES, events);
+        struct answer_stream s = feed(ANSWER_OPENAI_RESPONSES, events);
         CHECK_EQ(s.has_content, rows[i].want[0] && rows[i].want[0] != 'e');
         CHECK_EQ(s.is_finished, rows[i].want[0] == 'f');
     }
-    check_delta(OPENAI_STREAM_RESPONSES, "{\"type\":null}", "", "");
-    check_delta(OPENAI_STREAM_RESPONSES, "{\"sequence_number\":1}", "", "");
+    check_delta(ANSWER_OPENAI_RESPONSES, "{\"type\":null}", "", "");
+    check_delta(ANSWER_OPENAI_RESPONSES, "{\"sequence_number\":1}", "", "");
 }
 
 TEST(openai_stream_forgets_the_delta_of_the_event_before)
 {
-    struct openai_stream s = {.kind = OPENAI_STREAM_CHAT};
+    struct answer_stream s = {.kind = ANSWER_OPENAI_CHAT};
 
     CHECK_EQ(openai_stream_event(&s, STR(CHOICE("1", DELTA))), OK);
     CHECK(s.delta.has_other);
@@ -285,7 +285,7 @@ TEST(openai_stream_forgets_the_delta_of_the_event_before)
 
 static bool has_content(const char *event)
 {
-    return feed(OPENAI_STREAM_CHAT, (const char *const[]){event, NULL}).has_content;
+    return feed(ANSWER_OPENAI_CHAT, (const char *const[]){event, NULL}).has_content;
 }
 
 TEST(openai_stream_has_content_from_the_first_part_of_an_answer_on)
@@ -313,17 +313,17 @@ TEST(openai_stream_has_content_from_the_first_part_of_an_answer_on)
 
 TEST(openai_stream_with_an_error_in_band_has_no_finish)
 {
-    struct openai_stream s =
+    struct answer_stream s =
         CHAT_STREAM("{\"error\":{},\"choices\":[{\"finish_reason\":\"error\"}]}");
 
     CHECK(s.has_failed && !s.is_finished && !s.choices_finished);
-    CHECK(openai_stream_is_complete(&s));
+    CHECK(answer_stream_is_complete(&s));
     s = RESPONSES_STREAM("{\"type\":\"error\",\"sequence_number\":6}");
     CHECK(s.has_failed && !s.is_finished);
     CHECK_EQ(s.sequence, 6);
 }
 
-static void check_usage(struct openai_stream s, bool is_known, uint64_t input, uint64_t output)
+static void check_usage(struct answer_stream s, bool is_known, uint64_t input, uint64_t output)
 {
     CHECK_EQ(s.usage.is_known, is_known);
     CHECK_EQ(s.usage.input_tokens, input);

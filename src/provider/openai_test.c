@@ -188,7 +188,7 @@ TEST(openai_asks_for_usage_where_a_stream_does_not_say)
     check_asked(STR("{}"), ERR_UNSUPPORTED, STR(""));
 }
 
-static void check_usage(struct openai_usage u, bool is_known, uint64_t input, uint64_t output)
+static void check_usage(struct token_usage u, bool is_known, uint64_t input, uint64_t output)
 {
     CHECK_EQ(u.is_known, is_known);
     CHECK_EQ(u.input_tokens, input);
@@ -218,7 +218,7 @@ TEST(openai_counts_tokens_in_every_shape)
 TEST(openai_splices_another_content_into_an_event)
 {
     const str data = STR("{\"a\":1,\"choices\":[{\"delta\":{\"content\":\"x\\ny\"}}]}");
-    struct openai_stream s = {.kind = OPENAI_STREAM_CHAT};
+    struct answer_stream s = {.kind = ANSWER_OPENAI_CHAT};
     struct buf out;
 
     buf_init(&out, 1000);
@@ -271,7 +271,7 @@ TEST(openai_writes_a_stream_error_byte_for_byte)
 {
     const struct openai_error e = {
         .message = STR("m"), .type = STR("server_error"), .code = STR("c")};
-    struct openai_stream s = {.kind = OPENAI_STREAM_CHAT};
+    struct answer_stream s = {.kind = ANSWER_OPENAI_CHAT};
     struct buf out;
 
     buf_init(&out, 1000);
@@ -279,7 +279,7 @@ TEST(openai_writes_a_stream_error_byte_for_byte)
     CHECK_STR(buf_view(&out), "data: {\"error\":{\"type\":\"server_error\",\"message\":\"m\","
                               "\"param\":null,\"code\":\"c\"}}\n\n");
     buf_clear(&out);
-    s = (struct openai_stream){.kind = OPENAI_STREAM_RESPONSES, .sequence = 41};
+    s = (struct answer_stream){.kind = ANSWER_OPENAI_RESPONSES, .sequence = 41};
     CHECK_EQ(openai_write_stream_error(&out, &s, &e), OK);
     CHECK_STR(buf_view(&out),
               "event: error\ndata: {\"type\":\"error\",\"sequence_number\":42,\"message\":\"m\","

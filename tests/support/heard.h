@@ -47,7 +47,7 @@ static inline bool heard_join(str seen, struct buf *out)
 
 static inline void heard_event(struct heard *h, str bytes)
 {
-    struct openai_stream stream = {.kind = OPENAI_STREAM_CHAT};
+    struct answer_stream stream = {.kind = ANSWER_OPENAI_CHAT};
     struct sse_event event;
     struct arena arena;
     struct buf several;

@@ -1,0 +1,17 @@
+#include "provider/answer_stream.h"
+
+#include "provider/openai.h"
+
+err answer_stream_event(struct answer_stream *s, str data)
+{
+    switch (s->kind) {
+    case ANSWER_OPENAI_CHAT:
+    case ANSWER_OPENAI_RESPONSES: return openai_stream_event(s, data);
+    }
+    return ERR_SYNTAX;
+}
+
+bool answer_stream_is_complete(const struct answer_stream *s)
+{
+    return s->is_finished || s->is_done || s->has_failed;
+}
