@@ -15,6 +15,12 @@ enum answer_kind { ANSWER_OPENAI_CHAT, ANSWER_OPENAI_RESPONSES };
 struct token_usage {
     uint64_t input_tokens;
     uint64_t output_tokens;
+    uint64_t cached_tokens;      // of the input: read from a cache
+    uint64_t cache_write_tokens; // of the input: written to one
+    uint64_t reasoning_tokens;   // of the output
+    bool has_cached;             // that count was reported, as the next two
+    bool has_cache_write;
+    bool has_reasoning;
     bool is_known; // a count was reported, be it 0; the last report counts
 };
 
