@@ -1,6 +1,7 @@
 #include "http/server_conn.h"
 
 #include "base/steps.h"
+#include "http/h1_server_call.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -238,6 +239,7 @@ static err start_call(struct server_conn *c, size_t head_len)
     call->head.fields = arena_alloc_raw(&call->arena, size);
     memcpy(call->head.fields, fields, size);
     h1_body_init(&call->body, call->head.framing, call->head.content_length);
+    call->ops = &h1_server_call_ops;
     call->conn = c;
     call->started_us = s->loop->now_us;
     call->owes_continue = call->head.expects_continue && !call->body.is_done;

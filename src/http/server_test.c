@@ -545,6 +545,46 @@ TEST(server_a_call_can_send_raw_bytes_and_end_early)
     bench_done(&b);
 }
 
+TEST(server_ends_a_chunked_answer_with_trailers_and_drops_them_elsewhere)
+{
+    struct bench b;
+
+    bench_init(&b, 0);
+    b.is_streaming = true;
+    say(&b, STR("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+    settle(&b);
+    server_call_finish(b.open_call, STR("x-a: 1\r\nx-b: 2\r\n"));
+    settle(&b);
+    CHECK_STR(buf_view(&b.seen), "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                                 "7\r\nGET /a \r\n0\r\nx-a: 1\r\nx-b: 2\r\n\r\n");
+    buf_clear(&b.seen);
+    say(&b, STR("GET /b HTTP/1.0\r\n\r\n"));
+    settle(&b);
+    server_call_finish(b.open_call, STR("x-a: 1\r\n"));
+    settle(&b);
+    CHECK_STR(buf_view(&b.seen), "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nGET /b ");
+    CHECK_EQ(b.end, ERR_EOF);
+    bench_done(&b);
+}
+
+TEST(server_sends_interim_answers_to_those_who_know_them)
+{
+    struct bench b;
+
+    for (int minor = 0; minor < 2; minor++) {
+        bench_init(&b, 0);
+        b.is_lazy = true;
+        say(&b, minor ? STR("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\no")
+                      : STR("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\no"));
+        settle(&b);
+        server_call_inform(b.last->call, 103, STR("link: x\r\n"));
+        settle(&b);
+        CHECK_SAME(buf_view(&b.seen),
+                   minor ? STR("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n") : STR(""));
+        bench_done(&b);
+    }
+}
+
 TEST(server_a_call_can_shorten_the_rest_of_its_conn)
 {
     struct bench b;

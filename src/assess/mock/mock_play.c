@@ -304,12 +304,9 @@ void mock_play_drained(struct mock_play *p)
 
 static void send_interim(struct mock_play *p)
 {
-    struct iovec line = stream_piece(STR("HTTP/1.1 100 Continue\r\n\r\n"));
-    struct iovec hints =
-        stream_piece(STR("HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"));
-
-    if (p->rule->fault.has_continue) server_call_write_raw(p->call, &line, 1);
-    if (p->rule->fault.has_early_hints) server_call_write_raw(p->call, &hints, 1);
+    if (p->rule->fault.has_continue) server_call_inform(p->call, 100, STR(""));
+    if (p->rule->fault.has_early_hints)
+        server_call_inform(p->call, 103, STR("link: </style.css>; rel=preload\r\n"));
 }
 
 // An answer that is no stream is its only event: broken, it lacks its second half.

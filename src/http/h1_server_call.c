@@ -1,9 +1,10 @@
-#include "http/server_call.h"
+#include "http/h1_server_call.h"
 
 #include "base/number.h"
 #include "http/server_conn.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 static str continue_line = STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
@@ -55,7 +56,7 @@ static void took(struct server_call *call, size_t len)
     if (call->body.is_done && c->wire.stream->is_hung_up) server_conn_wake(c);
 }
 
-err server_call_next(struct server_call *call, str *piece)
+static err next(struct server_call *call, str *piece)
 {
     struct wire *w = &call->conn->wire;
 
@@ -75,7 +76,7 @@ err server_call_next(struct server_call *call, str *piece)
     return ERR_EOF;
 }
 
-err server_call_read(struct server_call *call, char *room, size_t size, size_t *len)
+static err read_body(struct server_call *call, char *room, size_t size, size_t *len)
 {
     struct server_conn *c = call->conn;
     bool is_direct = call->body.framing == H1_LENGTH && !c->wire.pending.len &&
@@ -83,7 +84,7 @@ err server_call_read(struct server_call *call, char *room, size_t size, size_t *
     str piece = STR("");
 
     if (!is_direct) {
-        TRY(server_call_next(call, &piece));
+        TRY(next(call, &piece));
         assert(piece.len <= size);
         memcpy(room, piece.ptr, piece.len);
         *len = piece.len;
@@ -210,14 +211,14 @@ static int frame(struct server_call *call, struct iovec *iov, int count, bool is
     return count + 2;
 }
 
-void server_call_respond(struct server_call *call, const struct server_answer *answer,
-                         const struct iovec *body, int count, bool is_last)
+static void respond(struct server_call *call, const struct server_answer *answer,
+                    const struct iovec *body, int count, bool is_last)
 {
     struct iovec iov[WIRE_IOV_MAX];
     struct answer_head head = {.len = 0};
     char prefix[H1_CHUNK_PREFIX_MAX];
 
-    assert(call->status == 0 && count <= WIRE_IOV_MAX - 5);
+    assert(call->status == 0 && count <= SERVER_CALL_PIECES_MAX);
     call->status = answer->status;
     build_head(call, answer, &head);
     iov[0] = (struct iovec){.iov_base = head.bytes, .iov_len = head.len};
@@ -228,24 +229,51 @@ void server_call_respond(struct server_call *call, const struct server_answer *a
     send(call, iov, 3 + framed, is_last);
 }
 
-void server_call_write(struct server_call *call, const struct iovec *body, int count, bool is_last)
+static void write_body(struct server_call *call, const struct iovec *body, int count, bool is_last)
 {
     struct iovec iov[WIRE_IOV_MAX];
     char prefix[H1_CHUNK_PREFIX_MAX];
 
-    assert(call->status && count <= WIRE_IOV_MAX - 2);
+    assert(call->status && count <= SERVER_CALL_PIECES_MAX);
     if (count) memcpy(iov + 1, body, sizeof(*body) * (size_t)count);
     int framed = frame(call, iov, count, is_last, prefix);
     send(call, iov, framed, is_last);
 }
 
-void server_call_abort(struct server_call *call)
+static void abort_call(struct server_call *call)
 {
     call->user = NULL;
     server_conn_close(call->conn, STREAM_ABORT, ERR_CANCELED);
 }
 
-void server_call_write_raw(struct server_call *call, const struct iovec *bytes, int count)
+_Static_assert(SERVER_CALL_PIECES_MAX <= WIRE_IOV_MAX - 5, "lines of the head, and framing");
+
+// Only chunked framing has room for trailers.
+static void finish(struct server_call *call, str trailers)
+{
+    struct iovec iov[3] = {stream_piece(STR("0\r\n")), stream_piece(trailers),
+                           stream_piece(STR("\r\n"))};
+
+    assert(call->status);
+    send(call, iov, call->is_chunked ? 3 : 0, true);
+}
+
+// HTTP/1.0 has no interim answers (RFC 9110 section 15.2).
+static void inform(struct server_call *call, unsigned status, str fields)
+{
+    struct iovec iov[3];
+    char line[64];
+    str reason = h1_reason(status);
+    int len = snprintf(line, sizeof(line), "HTTP/1.1 %u %" STR_FMT "\r\n", status, STR_ARG(reason));
+
+    assert(!call->status && len > 0 && (size_t)len < sizeof(line));
+    iov[0] = (struct iovec){.iov_base = line, .iov_len = (size_t)len};
+    iov[1] = stream_piece(fields);
+    iov[2] = stream_piece(STR("\r\n"));
+    if (call->head.minor > 0) send(call, iov, 3, false);
+}
+
+static void write_raw(struct server_call *call, const struct iovec *bytes, int count)
 {
     struct iovec iov[WIRE_IOV_MAX];
 
@@ -254,28 +282,38 @@ void server_call_write_raw(struct server_call *call, const struct iovec *bytes, 
     send(call, iov, count, false);
 }
 
-void server_call_end_early(struct server_call *call)
+static void end_early(struct server_call *call)
 {
     call->conn->is_persistent = false;
     server_conn_end_call(call->conn);
 }
 
-void server_call_limit_idle(struct server_call *call, msec idle)
+static void limit_idle(struct server_call *call, msec idle)
 {
     call->conn->idle_ms = idle;
 }
 
-bool server_call_is_congested(const struct server_call *call)
+static bool is_congested(const struct server_call *call)
 {
     return wire_is_congested(&call->conn->wire);
 }
 
-bool server_call_body_is_done(const struct server_call *call)
-{
-    return call->body.is_done;
-}
-
-struct address server_call_peer(const struct server_call *call)
+static struct address peer(const struct server_call *call)
 {
     return call->conn->wire.stream->peer;
 }
+
+const struct server_call_ops h1_server_call_ops = {
+    .next = next,
+    .read = read_body,
+    .inform = inform,
+    .respond = respond,
+    .write = write_body,
+    .finish = finish,
+    .abort = abort_call,
+    .write_raw = write_raw,
+    .end_early = end_early,
+    .limit_idle = limit_idle,
+    .is_congested = is_congested,
+    .peer = peer,
+};
