@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include "http/h2_server_stream.h"
 #include "http/server_conn.h"
 
 enum { SPARE_MAX = 256 };
@@ -14,8 +15,11 @@ void server_init(struct server *s, struct loop *loop, const struct server_limits
 {
     *s = (struct server){.loop = loop, .limits = *limits, .handler = handler};
     list_init(&s->conns);
+    list_init(&s->h2_conns);
     pool_init(&s->conn_pool, sizeof(struct server_conn), SPARE_MAX);
     pool_init(&s->call_pool, sizeof(struct server_call), SPARE_MAX);
+    pool_init(&s->h2_conn_pool, sizeof(struct h2_server_conn), SPARE_MAX);
+    pool_init(&s->h2_stream_pool, sizeof(struct h2_server_stream), SPARE_MAX);
 }
 
 err server_listen(struct server *s, const struct address *a, bool is_shared)
@@ -26,8 +30,16 @@ err server_listen(struct server *s, const struct address *a, bool is_shared)
 
 void server_accept(struct server *s, struct stream *stream)
 {
+    struct wire wire;
+
     s->counts.conns_opened++;
-    server_conn_open(s, stream);
+    s->counts.conns_open++;
+    if (!str_eq(stream_protocol(stream), STR("h2"))) {
+        server_conn_open(s, stream);
+        return;
+    }
+    wire_init(&wire, stream);
+    h2_server_conn_open(s, &wire);
 }
 
 void server_drain(struct server *s)
@@ -41,7 +53,16 @@ void server_drain(struct server *s)
         next = l->next;
         if (c->step == SERVER_CONN_IDLE) server_conn_close(c, STREAM_CLOSE, ERR_CANCELED);
     }
-    if (list_is_empty(&s->conns) && s->handler->drained) s->handler->drained(s);
+    for (struct link *l = s->h2_conns.next; l != &s->h2_conns; l = l->next) {
+        h2_server_conn_drain(container_of(l, struct h2_server_conn, link));
+    }
+    if (s->counts.conns_open == 0 && s->handler->drained) s->handler->drained(s);
+}
+
+void server_forget_conn(struct server *s)
+{
+    s->counts.conns_open--;
+    if (s->is_draining && s->counts.conns_open == 0 && s->handler->drained) s->handler->drained(s);
 }
 
 void server_close(struct server *s)
@@ -55,10 +76,15 @@ void server_close(struct server *s)
         bool is_cut = c->step == SERVER_CONN_CALL || wire_is_congested(&c->wire);
         server_conn_close(c, is_cut ? STREAM_ABORT : STREAM_CLOSE, ERR_CANCELED);
     }
+    while (!list_is_empty(&s->h2_conns)) {
+        h2_server_conn_stop(container_of(s->h2_conns.next, struct h2_server_conn, link));
+    }
 }
 
 void server_done(struct server *s)
 {
     pool_done(&s->conn_pool);
     pool_done(&s->call_pool);
+    pool_done(&s->h2_conn_pool);
+    pool_done(&s->h2_stream_pool);
 }

@@ -1,4 +1,6 @@
-// server: HTTP/1.1 connections on one loop, and the calls that come on them.
+// server: connections of clients on one loop, and the calls that come on them: HTTP/1.1 and HTTP/2
+// on one port. A conn speaks HTTP/2 when TLS agreed on it (ALPN), when it begins with the preface
+// of HTTP/2, or when its first request asks for it (Upgrade: h2c).
 //
 // Vocabulary: a *conn* is a connection of a client; a *call* is one request and its answer
 // (server_call.h). The server reads heads, hands each call to its handler and keeps conns alive
@@ -18,13 +20,14 @@ struct server_limits {
     size_t head_bytes_max;
     size_t head_fields_max; // beyond SERVER_FIELDS_MAX it is that
     uint32_t conns_max;
-    msec header_ms; // from a head's first byte to its last
-    msec idle_ms;   // between calls
-    msec body_ms;   // between two pieces of a request's body
-    msec write_ms;  // between two pieces taken by a client
+    msec header_ms;       // from a head's first byte to its last
+    msec idle_ms;         // between calls
+    msec body_ms;         // between two pieces of a request's body
+    msec write_ms;        // between two pieces taken by a client
+    uint32_t streams_max; // calls at once on a conn of HTTP/2; 0 for SERVER_STREAMS_MAX
 };
 
-enum { SERVER_FIELDS_MAX = 1000 };
+enum { SERVER_FIELDS_MAX = 1000, SERVER_STREAMS_MAX = 100 };
 
 struct server_handler {
     // A head has arrived. Must set call->user, or answer at once.
@@ -42,6 +45,10 @@ struct server_counts {
     uint64_t heads_rejected; // malformed, oversize or late
     uint64_t calls_started;
     uint64_t calls_open;
+    uint64_t h2_conns_opened; // of conns_opened
+    uint64_t h2_calls;        // of calls_started
+    uint64_t h2_resets;       // streams that clients gave up
+    uint64_t h2_calmed;       // conns that were ended because they flooded
 };
 
 struct server {
@@ -50,9 +57,12 @@ struct server {
     struct server_limits limits;
     const struct server_handler *handler;
     struct server_counts counts;
-    struct link conns;
+    struct link conns; // of HTTP/1.1, or not yet known
+    struct link h2_conns;
     struct pool conn_pool;
     struct pool call_pool;
+    struct pool h2_conn_pool;
+    struct pool h2_stream_pool;
     bool is_draining;
 };
 
@@ -63,10 +73,14 @@ err server_listen(struct server *s, const struct address *a, bool is_shared);
 // Takes over a stream accepted elsewhere.
 void server_accept(struct server *s, struct stream *stream);
 
-// Stops accepting, closes idle conns, lets calls finish: each answer says "connection: close".
+// Stops accepting, closes idle conns, lets calls finish: each answer says "connection: close", or a
+// GOAWAY that no further call is taken.
 void server_drain(struct server *s);
 // Closes every conn, aborting those with a call or an answer under way; calls are told they are
 // gone. The server is then as after server_init().
 void server_close(struct server *s);
 // After server_close(): frees what is kept for reuse.
 void server_done(struct server *s);
+
+// For conns: one has gone.
+void server_forget_conn(struct server *s);

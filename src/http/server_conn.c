@@ -1,7 +1,9 @@
 #include "http/server_conn.h"
 
 #include "base/steps.h"
+#include "codec/h2_upgrade.h"
 #include "http/h1_server_call.h"
+#include "http/h2_server_conn.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -140,7 +142,7 @@ void server_conn_open(struct server *s, struct stream *stream)
     c->is_persistent = true;
     c->idle_ms = s->limits.idle_ms;
     arm(c, c->idle_ms);
-    if (++s->counts.conns_open > s->limits.conns_max) {
+    if (s->counts.conns_open > s->limits.conns_max) {
         refuse(s, c);
         return;
     }
@@ -158,6 +160,18 @@ static void free_call(struct server_conn *c)
     pool_give(&c->server->call_pool, call);
 }
 
+static void give_back(struct server_conn *c)
+{
+    struct server *s = c->server;
+
+    list_remove(&c->link);
+    if (c->is_visited) {
+        c->server = NULL; // the tick on the stack gives it back
+    } else {
+        pool_give(&s->conn_pool, c);
+    }
+}
+
 void server_conn_close(struct server_conn *c, enum stream_end how, err why)
 {
     struct server *s = c->server;
@@ -172,14 +186,8 @@ void server_conn_close(struct server_conn *c, enum stream_end how, err why)
     loop_alarm_stop(s->loop, &c->timer);
     loop_forget(&c->tick);
     wire_close(&c->wire, how);
-    list_remove(&c->link);
-    s->counts.conns_open--;
-    if (c->is_visited) {
-        c->server = NULL; // the tick on the stack gives it back
-    } else {
-        pool_give(&s->conn_pool, c);
-    }
-    if (s->is_draining && list_is_empty(&s->conns) && s->handler->drained) s->handler->drained(s);
+    give_back(c);
+    server_forget_conn(s);
 }
 
 void server_conn_end_call(struct server_conn *c)
@@ -216,6 +224,51 @@ static void reject(struct server_conn *c, err e)
     steps_move(conn_steps, &c->step, SERVER_CONN_FLUSH);
 }
 
+// An h2_server_conn takes the stream and what came by it; this conn is no more.
+static struct wire hand_over(struct server_conn *c)
+{
+    struct wire wire = c->wire;
+
+    loop_alarm_stop(c->server->loop, &c->timer);
+    loop_forget(&c->tick);
+    give_back(c);
+    return wire;
+}
+
+// Whether the client speaks HTTP/2 without asking (RFC 9113 section 3.3): no method of HTTP/1.1 is
+// "PRI". ERR_AGAIN while that is not known.
+static err find_preface(str bytes)
+{
+    str preface = STR(NGHTTP2_CLIENT_MAGIC);
+
+    if (bytes.len > preface.len) bytes.len = preface.len;
+    if (bytes.len < 3 || memcmp(bytes.ptr, preface.ptr, bytes.len) != 0) return ERR_ABSENT;
+    return bytes.len == preface.len ? OK : ERR_AGAIN;
+}
+
+static bool takes_upgrade(struct server_conn *c, const struct h1_head *head, str text)
+{
+    struct server *s = c->server;
+    char settings[H2_UPGRADE_SETTINGS_MAX];
+    size_t len = 0;
+
+    if (!head->connection_lists_fields || s->is_draining) return false;
+    if (h2_upgrade_settings(head, settings, &len)) return false;
+    struct wire wire = hand_over(c);
+    struct iovec line = stream_piece(STR("HTTP/1.1 101 Switching Protocols\r\n"
+                                         "connection: upgrade\r\nupgrade: h2c\r\n\r\n"));
+    // Goes out with the first frames; a failure shows when these do.
+    (void)wire_defer(&wire, &line, 1);
+    h2_server_conn_open_upgraded(s, &wire, text, (str){.ptr = settings, .len = len});
+    return true;
+}
+
+static void free_unused(struct server *s, struct server_call *call)
+{
+    arena_reset(&call->arena);
+    pool_give(&s->call_pool, call);
+}
+
 // The head moves to the call's arena and is parsed there, so that its views live as long.
 static err start_call(struct server_conn *c, size_t head_len)
 {
@@ -230,9 +283,8 @@ static err start_call(struct server_conn *c, size_t head_len)
     str head = arena_str(&call->arena, str_sub(c->wire.pending, 0, head_len));
     wire_consume(&c->wire, head_len);
     err e = h1_parse_request(head, fields, fields_max, &call->head);
-    if (e) {
-        arena_reset(&call->arena);
-        pool_give(&s->call_pool, call);
+    if (e || takes_upgrade(c, &call->head, head)) {
+        free_unused(s, call);
         return e;
     }
     size_t size = sizeof(*fields) * call->head.field_count;
@@ -260,7 +312,14 @@ static bool tick_head(struct server_conn *c)
     size_t len = 0;
     err e = ERR_AGAIN;
 
-    if (c->wire.pending.len)
+    if (c->wire.pending.len) e = find_preface(c->wire.pending);
+    if (!e) {
+        struct server *s = c->server;
+        struct wire wire = hand_over(c);
+        h2_server_conn_open(s, &wire);
+        return false;
+    }
+    if (e == ERR_ABSENT)
         e = h1_find_head(c->wire.pending, c->server->limits.head_bytes_max, &scanned, &len);
     c->head_scanned = (uint32_t)scanned;
     if (c->step == SERVER_CONN_IDLE && c->wire.pending.len) {

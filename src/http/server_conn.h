@@ -1,8 +1,11 @@
-// server_conn: one client's connection; private to the server's files.
+// server_conn: one client's connection of HTTP/1.1, or one of which that is not known yet; private
+// to the server's files.
 //
 //     IDLE --> HEAD --> CALL --> FLUSH --> IDLE (kept alive)
 //                |                 |
 //                +---> FLUSH ------+-----> LINGER --> closed
+//
+// From HEAD it may become an h2_server_conn, which takes over all but this struct.
 //
 // IDLE waits for a first byte, HEAD for the rest of a head; in CALL the handler is in charge; FLUSH
 // sends what is left of an answer. LINGER reads and drops what a client still sends, for a moment,
@@ -37,6 +40,7 @@ struct server_conn {
     bool is_visited; // a tick is on the stack
 };
 
+// The conn is counted already.
 void server_conn_open(struct server *s, struct stream *stream);
 // Frees the conn; a call on it is told that it is gone.
 void server_conn_close(struct server_conn *c, enum stream_end how, err why);
