@@ -2,8 +2,8 @@
 //
 // *Resets* are streams that were opened and given up, by either side (CVE-2023-44487,
 // CVE-2025-8671); *noise* is frames that bring no request and no bytes: PING, SETTINGS, PRIORITY,
-// WINDOW_UPDATE, CONTINUATION, empty DATA, unknown types (CVE-2019-9512 and its kin). Each is a
-// token bucket of a generous size. Frames that carry bytes give noise back, since an honest peer
+// WINDOW_UPDATE, CONTINUATION, empty DATA (CVE-2019-9512 and its kin). Each is a token bucket of a
+// generous size. Frames that carry bytes give noise back, since an honest peer
 // answers each with a few frames of its own. Pure: the time is given.
 #pragma once
 

@@ -12,6 +12,7 @@
 
 #include "codec/h2_head.h"
 #include "http/h2_guard.h"
+#include "http/h2_past.h"
 #include "http/server.h"
 #include "http/wire.h"
 
@@ -42,6 +43,7 @@ struct h2_server_conn {
     struct link ready;    // those with something to tell their handlers
     struct h2_head block; // the header block that is arriving
     struct h2_guard guard;
+    struct h2_past past;
     struct task tick;
     struct timer timer;
     msec idle_ms;        // the server's, unless a call has limited it

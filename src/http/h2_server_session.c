@@ -34,18 +34,38 @@ static void reset(struct h2_server_conn *c, int32_t id, uint32_t code)
     if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, code)) abort();
 }
 
+static void terminate(struct h2_server_conn *c, uint32_t code)
+{
+    if (nghttp2_session_terminate_session(c->session, code)) abort();
+}
+
+// A block of a stream that nghttp2 has forgotten, or never knew, which it would overlook (RFC 9113
+// section 5.1.1).
+static void judge_late_block(struct h2_server_conn *c, int32_t id)
+{
+    enum h2_past_verdict verdict = h2_past_judge(&c->past, id);
+
+    if (verdict == H2_PAST_FINE || stream_of(c->session, id)) return;
+    terminate(c, verdict == H2_PAST_UNUSED ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
     struct h2_server_conn *c = user;
 
     (void)session;
     if (hd->type != NGHTTP2_CONTINUATION) c->is_in_block = hd->type == NGHTTP2_HEADERS;
-    if (hd->type == NGHTTP2_RST_STREAM) {
+    if (hd->type == NGHTTP2_HEADERS) {
+        judge_late_block(c, hd->stream_id);
+        h2_past_open(&c->past, hd->stream_id);
+    } else if (hd->type == NGHTTP2_RST_STREAM) {
         c->server->counts.h2_resets++;
         note_reset(c);
-    } else if (hd->type != NGHTTP2_DATA && hd->type != NGHTTP2_HEADERS) {
+    } else if (hd->type != NGHTTP2_DATA) {
         note_noise(c);
     }
+    // With priorities of RFC 7540 turned off, nghttp2 overlooks it (RFC 9113 section 6.3).
+    if (hd->type == NGHTTP2_PRIORITY && !hd->stream_id) terminate(c, NGHTTP2_PROTOCOL_ERROR);
     return 0;
 }
 
@@ -212,6 +232,7 @@ static int on_send_frame(nghttp2_session *session, const nghttp2_frame *frame, v
     bool ends_stream = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     struct h2_server_stream *st = NULL;
 
+    if (frame->hd.type == NGHTTP2_RST_STREAM) h2_past_reset(&c->past, frame->hd.stream_id);
     // A client that makes us reset its streams costs as much as one that resets them.
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
         frame->rst_stream.error_code != NGHTTP2_INTERNAL_ERROR)

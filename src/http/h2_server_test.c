@@ -629,7 +629,7 @@ TEST(h2_server_does_not_wait_for_an_endless_block_or_an_idle_conn)
     for (int i = 0; i < 5; i++) {
         echo_server_wait(&b.echo, 11'900);
         h2_peer_frame(&b.peer, NGHTTP2_PING, 0, 0, STR("12345678"));
-        check_told(&b, STR("PING ack\n"));
+        check_told(&b, STR("PING ack 12345678\n"));
     }
     echo_server_wait(&b.echo, 600);
     check_told(&b, STR("GOAWAY 0 NO_ERROR\n"));

@@ -181,6 +181,7 @@ static void tell_frame(struct h2_peer *p, unsigned type, unsigned flags, uint32_
     case NGHTTP2_SETTINGS: tell_settings(p, flags, payload); break;
     case NGHTTP2_PING:
         CHECK_EQ(buf_append(&p->told, flags & H2_PEER_ACK ? STR("PING ack") : STR("PING")), OK);
+        if (flags & H2_PEER_ACK) tell_text(p, payload);
         break;
     case NGHTTP2_GOAWAY:
         tell(p, "GOAWAY", number_at(payload, 0));

@@ -3,7 +3,8 @@
 //
 // Blocks of fields are encoded and decoded with nghttp2's HPACK; all else is bytes. What is heard
 // is one line a frame: "SETTINGS 3=100", "HEADERS 1 END :status=200", "DATA 1 END hello",
-// "RST_STREAM 1 CANCEL", "GOAWAY 3 NO_ERROR", "PING ack", "WINDOW_UPDATE 0 5". Belongs to one loop.
+// "RST_STREAM 1 CANCEL", "GOAWAY 3 NO_ERROR", "PING ack 12345678", "WINDOW_UPDATE 0 5". Belongs to
+// one loop.
 #pragma once
 
 #include "support/fake_client.h"
