@@ -2,6 +2,7 @@
 // the first and with the end of the body if it is the last. The upstream is read again only when
 // the client has taken what it was given.
 #include "codec/json.h"
+#include "codec/sse.h"
 #include "gateway/exchange_private.h"
 
 #include <assert.h>
@@ -47,7 +48,7 @@ static void set_length(const struct h1_head *head, size_t len, struct server_ans
 }
 
 // Starts or goes on with the answer to the client.
-static void emit(struct exchange *x, const struct iovec *iov, int count, bool is_last)
+static void send(struct exchange *x, const struct iovec *iov, int count, bool is_last)
 {
     const struct h1_head *head = &x->up.head;
     struct server_answer answer = {.status = head->status};
@@ -73,6 +74,47 @@ static void emit(struct exchange *x, const struct iovec *iov, int count, bool is
     server_call_respond(x->call, &answer, iov, count, is_last);
     buf_done(&x->head); // a stream may be long
     if (!is_last) exchange_watch(x);
+}
+
+// The first event of `*rest`, or what there is of it, cut off.
+static struct iovec cut_event(str *rest)
+{
+    size_t scanned = 0;
+    size_t len = rest->len;
+    err e = sse_find_event(*rest, &scanned, &len);
+    str event = str_sub(*rest, 0, e ? rest->len : len);
+
+    *rest = str_sub(*rest, event.len, rest->len);
+    return stream_piece(event);
+}
+
+// An event for each frame, so that a client whose reader counts on frames gets it whole and at
+// once.
+static void send_events(struct exchange *x, const struct iovec *iov, int count, bool is_last)
+{
+    struct iovec events[SERVER_CALL_PIECES_MAX];
+    int filled = 0;
+
+    for (int i = 0; i < count; i++) {
+        str rest = {.ptr = iov[i].iov_base, .len = iov[i].iov_len};
+        while (rest.len) {
+            if (filled == SERVER_CALL_PIECES_MAX) {
+                send(x, events, filled, false);
+                filled = 0;
+            }
+            events[filled++] = cut_event(&rest);
+        }
+    }
+    send(x, events, filled, is_last);
+}
+
+static void emit(struct exchange *x, const struct iovec *iov, int count, bool is_last)
+{
+    if (x->mode == EXCHANGE_EVENTS && server_call_is_framed(x->call)) {
+        send_events(x, iov, count, is_last);
+    } else {
+        send(x, iov, count, is_last);
+    }
 }
 
 // The upstream's connection goes back to its pool; the call has been answered in full.

@@ -72,6 +72,7 @@ static struct server_limits server_limits_of(const struct gateway *g, const stru
         .idle_ms = s->limits.idle_ms,
         .body_ms = s->limits.body_ms,
         .write_ms = s->limits.write_ms,
+        .streams_max = SERVER_STREAMS_MAX,
     };
 }
 
