@@ -21,6 +21,7 @@ telemetry: {{access_log: {{path: "{folder}/access.log"}}}}
 providers: [{{name: up, dialect: openai, base_url: "http://127.0.0.1:{upstream_port}/v1", \
 api_key: "sk-upstream"}}]
 models: [{{name: "*", targets: [{{provider: up}}]}}]
+limits: {{upstream_idle_connections: 1024}}
 """
 
 # Bodies of 100 KB stay in memory, and neither side ever closes a kept-alive connection.
@@ -56,6 +57,8 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{h2_port} http2 backlog=4096;
+        http2_max_concurrent_streams 128;
         location / {{
             proxy_pass http://up;
             proxy_http_version 1.1;
@@ -81,6 +84,7 @@ defaults
     timeout http-keep-alive 600s
 frontend in
     bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{h2_port} proto h2 backlog 4096
     default_backend up
 backend up
     http-reuse always
@@ -90,10 +94,11 @@ backend up
 
 
 class Gateway:
-    """A started candidate. `pids` are the processes that do the work; none for direct."""
+    """A started candidate. `pids` are the processes that do the work; none for direct. HTTP/2
+    without TLS has a port of its own where the candidate can't tell it from HTTP/1.1."""
 
-    def __init__(self, name, port, child=None, log=None):
-        self.name, self.port, self.child, self.log = name, port, child, log
+    def __init__(self, name, port, h2_port=None, child=None, log=None):
+        self.name, self.port, self.h2_port, self.child, self.log = name, port, h2_port, child, log
         self.pids = []
 
     def has_died(self):
@@ -104,11 +109,12 @@ class Gateway:
             children.stop(self.child)
 
 
-def _fill(template, name, folder, port, upstream_port, files):
+def _fill(template, name, folder, ports, upstream_port, files):
     connections = min(files, 24000)
     log = f"{folder}/access.log line buffer=64k flush=1s" if name == "nginx-log" else "off"
-    return template.format(port=port, admin_port=children.free_port(), folder=folder,
-                           upstream_port=upstream_port, files=files, access_log=log,
+    return template.format(port=ports[0], h2_port=ports[1], admin_port=children.free_port(),
+                           folder=folder, upstream_port=upstream_port, files=files,
+                           access_log=log,
                            nginx_connections=connections - 100,
                            haproxy_connections=(connections - 200) // 2)
 
@@ -131,13 +137,14 @@ def start(name, folder, upstream_port, settings):
     if name == "direct":
         return Gateway(name, upstream_port)
     port = children.free_port()
+    h2_port = port if name == "sluice" else children.free_port()
     log = os.path.join(folder, "output.log")
-    argv = _command(name, folder, lambda text: _fill(text, name, folder, port, upstream_port,
-                                                     settings.files), settings)
+    argv = _command(name, folder, lambda text: _fill(text, name, folder, (port, h2_port),
+                                                     upstream_port, settings.files), settings)
     with open(log, "w") as output:
         child = children.start(argv, children.GATEWAY_CORE, cwd=folder, stdout=output,
                                stderr=subprocess.STDOUT)
-    gateway = Gateway(name, port, child, log)
+    gateway = Gateway(name, port, h2_port, child, log)
     children.wait_for_port(child, port, log)
     _try_once(gateway)
     gateway.pids = children.children_of(child.pid) if name.startswith("nginx") else [child.pid]

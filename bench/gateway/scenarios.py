@@ -1,4 +1,4 @@
-"""The five scenarios. Each measures one candidate once and returns its figures and its problems.
+"""The scenarios. Each measures one candidate once and returns its figures and its problems.
 
 A problem is anything that makes the figures worthless: an answer that was wrong, a gateway that
 died, or upstream connections that were not reused.
@@ -193,6 +193,42 @@ def _measure_big(run, _round_number):
     _measure_requests(run, 32, "--body", 100 * 1024)
 
 
+def _ask_of(size):
+    """A request of about so many bytes, as the load generator's."""
+    frame = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"%s"}]}'
+    return frame % ("w" * (size - len(frame)))
+
+
+def _measure_h2c(run, _round_number):
+    """h2load judges by status and by whole streams; it says when it is done and not when it is
+    warm, so all of its run counts, the beginning of sixteen connections included."""
+    if not shutil.which("h2load"):
+        raise Broken("h2load is not there: apt-get install nghttp2-client")
+    with run.started() as gateway, tempfile.NamedTemporaryFile("w") as body:
+        if not gateway.h2_port:
+            raise Broken("direct speaks no HTTP/2")
+        body.write(_ask_of(1024))
+        body.flush()
+        run.warm()
+        window = Window(gateway)
+        window.begin()
+        child = children.start(
+            ["h2load", "-D", max(2, run.settings.window_ms // 1000), "-c", 16, "-m", 16, "-t", 1,
+             "-d", body.name, "-H", "content-type: application/json", "-H",
+             "authorization: Bearer sk-x",
+             f"http://127.0.0.1:{gateway.h2_port}/v1/chat/completions"],
+            children.LOAD_CORE, stdout=subprocess.PIPE, text=True)
+        text, _ = child.communicate(timeout=150)
+        window.end()
+        children.stop(child)
+    counts = {n: int(c) for c, n in re.findall(r"(\d+) (succeeded|failed|errored|timeout|2xx)", text)}
+    if not counts.get("succeeded") or counts["failed"] or counts["2xx"] < counts["succeeded"]:
+        run.problems.append(f"h2load says: {text[-600:]}")
+        return
+    run.figures.update(window.figures(counts["succeeded"]))
+    run.figures["rps"] = counts["succeeded"] / max(2, run.settings.window_ms // 1000)
+
+
 def _measure_latency(run, _round_number):
     with run.started():
         run.warm()
@@ -256,6 +292,10 @@ ALL = [
               Metric("syscalls", "syscalls/request", digits=2),
               Metric("rps", "requests/s", digits=0), *SHARES]),
     Scenario("big", "100 KB -> 1 KB, 32 kept-alive connections, closed loop", _measure_big,
+             [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
+              Metric("rps", "requests/s", digits=0), *SHARES]),
+    Scenario("h2c", "1 KB -> 1 KB, HTTP/2 without TLS, 16 connections of 16 streams, closed loop",
+             _measure_h2c,
              [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
               Metric("rps", "requests/s", digits=0), *SHARES]),
     Scenario("latency", f"added latency at {RATE} requests/s, open loop, 64 connections",
