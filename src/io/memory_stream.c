@@ -27,6 +27,7 @@ struct memory_pair {
     struct memory_end ends[2];
     size_t capacity;
     struct random random;
+    str protocol;
     bool is_cut;
 };
 
@@ -135,8 +136,7 @@ static void memory_close(struct stream *s, enum stream_end how)
 
 static str memory_protocol(struct stream *s)
 {
-    (void)s;
-    return STR("");
+    return end_of(s)->pair->protocol;
 }
 
 void memory_stream_pair(struct loop *loop, struct memory_stream_options options,
@@ -152,6 +152,7 @@ void memory_stream_pair(struct loop *loop, struct memory_stream_options options,
     struct memory_pair *p = memory_new(struct memory_pair);
 
     p->capacity = options.capacity ? options.capacity : CAPACITY;
+    p->protocol = options.protocol;
     p->is_cut = options.seed != 0;
     random_init(&p->random, options.seed);
     for (int i = 0; i < 2; i++) {

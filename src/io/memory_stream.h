@@ -12,6 +12,7 @@
 struct memory_stream_options {
     size_t capacity; // bytes buffered each way; 0 means 64 KiB
     uint64_t seed;   // cuts reads and writes at random; 0 for never
+    str protocol;    // what ALPN is to have agreed on
 };
 
 // Makes a pair. Each end is closed on its own.
