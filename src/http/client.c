@@ -1,6 +1,6 @@
 #include "http/client.h"
 
-#include "http/client_conn.h"
+#include "http/h2_client_stream.h"
 
 enum { SPARE_MAX = 256 };
 
@@ -8,12 +8,15 @@ void client_init(struct client *c, struct loop *loop, struct dialer *dialer,
                  const struct client_limits *limits)
 {
     *c = (struct client){.loop = loop, .dialer = dialer, .limits = *limits};
+    if (!c->limits.streams_max) c->limits.streams_max = H2_CLIENT_CONN_STREAMS;
     pool_init(&c->conn_pool, sizeof(struct client_conn), SPARE_MAX);
+    pool_init(&c->stream_pool, sizeof(struct h2_client_stream), SPARE_MAX);
 }
 
 void client_done(struct client *c)
 {
     pool_done(&c->conn_pool);
+    pool_done(&c->stream_pool);
 }
 
 void client_origin_init(struct client_origin *o, struct client *c, const struct dial_target *target)
@@ -21,6 +24,7 @@ void client_origin_init(struct client_origin *o, struct client *c, const struct 
     *o = (struct client_origin){.client = c, .target = *target};
     list_init(&o->conns);
     list_init(&o->idle);
+    list_init(&o->shared);
 }
 
 void client_origin_close(struct client_origin *o)
@@ -29,14 +33,8 @@ void client_origin_close(struct client_origin *o)
 
     for (struct link *l = o->conns.next; l != &o->conns; l = next) {
         struct client_conn *c = container_of(l, struct client_conn, link);
-        struct client_call *call = c->call;
         next = l->next;
-        c->call = NULL;
-        client_conn_close(c);
-        if (call) {
-            call->conn = NULL;
-            call->events->failed(call, ERR_CANCELED);
-        }
+        client_conn_abandon(c);
     }
 }
 

@@ -1,8 +1,9 @@
-// client: HTTP/1.1 connections to origins, kept and reused, on one loop.
+// client: HTTP/1.1 and HTTP/2 connections to origins, kept and reused, on one loop.
 //
 // Vocabulary: an *origin* is a place to send requests to (scheme, host, port); a *call* is one
 // request and its answer (client_call.h). Idle connections are reused newest first, so that a
-// quiet origin's surplus grows old and closes. Belongs to one loop.
+// quiet origin's surplus grows old and closes; one of HTTP/2 is shared by many calls, and filled
+// before the next one. Belongs to one loop.
 #pragma once
 
 #include "base/pool.h"
@@ -12,13 +13,23 @@ struct client_limits {
     size_t head_bytes_max;
     uint32_t idle_conns_max; // an origin
     msec idle_ms;
+    uint32_t streams_max; // calls at once on a conn of HTTP/2; 0: 100
+};
+
+// Which HTTP an origin is spoken to in.
+enum client_protocol {
+    CLIENT_PROTOCOL_AUTO, // with TLS the origin's choice (ALPN), without HTTP/1.1
+    CLIENT_PROTOCOL_H1,
+    CLIENT_PROTOCOL_H2, // without TLS it is known to speak it (RFC 9113 section 3.3)
 };
 
 struct client_counts {
     uint64_t conns_opened;
     uint64_t conns_reused;
-    uint64_t conns_failed;  // dials
-    uint64_t stale_retries; // calls repeated because a kept connection had been closed
+    uint64_t conns_failed; // dials
+    // Calls repeated because a kept connection had been closed, or HTTP/2's leave was taken
+    // (GOAWAY, REFUSED_STREAM), before the origin had looked at them.
+    uint64_t stale_retries;
 };
 
 struct client {
@@ -27,15 +38,19 @@ struct client {
     struct client_limits limits;
     struct client_counts counts;
     struct pool conn_pool;
+    struct pool stream_pool; // of HTTP/2
 };
 
 // Embedded in whatever knows the place. Conns in use outlive neither it nor the client.
 struct client_origin {
     struct client *client;
     struct dial_target target;
-    struct link conns; // all: connecting, idle and in use
-    struct link idle;  // newest first
-    uint32_t idle_count;
+    enum client_protocol protocol; // may be set before the first call
+    struct link conns;             // all: connecting, idle and in use
+    struct link idle;              // of HTTP/1.1; newest first
+    struct link shared;            // of HTTP/2, those that take calls; oldest first
+    uint32_t idle_count;           // of either
+    bool is_h1;                    // its last TLS connection agreed on HTTP/1.1
 };
 
 void client_init(struct client *c, struct loop *loop, struct dialer *dialer,

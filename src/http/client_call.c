@@ -1,6 +1,6 @@
 #include "http/client_call.h"
 
-#include "http/client_conn.h"
+#include "http/h2_client_stream.h"
 
 #include <assert.h>
 
@@ -8,6 +8,7 @@ void client_call_start(struct client_call *call)
 {
     assert(call->events && call->origin && call->arena);
     assert(!call->request.is_repeatable || call->request.framing == CLIENT_BODY_WHOLE);
+    list_init(&call->link);
     client_conn_acquire(call, false);
 }
 
@@ -16,7 +17,15 @@ void client_call_cancel(struct client_call *call)
     struct client_conn *c = call->conn;
 
     if (!c) return;
+    if (call->stream) {
+        (void)h2_client_stream_detach(call->stream);
+        return;
+    }
     call->conn = NULL;
+    if (c->call != call) {
+        list_remove(&call->link); // others wait, too
+        return;
+    }
     c->call = NULL;
     // A connection still being made will be useful to the next call.
     if (c->step != CLIENT_CONN_DIAL) client_conn_close(c);
@@ -38,6 +47,7 @@ err client_call_next(struct client_call *call, str *piece)
     struct client_conn *c = call->conn;
     struct wire *w = &c->wire;
 
+    if (call->stream) return h2_client_stream_next(call, piece);
     while (!call->body.is_done) {
         size_t used = 0;
         err e = OK;
@@ -74,6 +84,10 @@ void client_call_send(struct client_call *call, str piece, bool is_last)
     str after = is_last ? STR("\r\n0\r\n\r\n") : STR("\r\n");
     int count = 0;
 
+    if (call->stream) {
+        h2_client_stream_send(call, piece, is_last);
+        return;
+    }
     assert(!call->is_request_done && c->step == CLIENT_CONN_BUSY);
     call->is_request_done = is_last;
     if (call->request.framing == CLIENT_BODY_CHUNKED && !piece.len) {
@@ -100,5 +114,6 @@ bool client_call_is_congested(const struct client_call *call)
 {
     const struct client_conn *c = call->conn;
 
+    if (call->stream) return buf_len(&call->stream->out) > 0;
     return !c || c->step != CLIENT_CONN_BUSY || wire_is_congested(&c->wire);
 }

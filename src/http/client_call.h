@@ -1,4 +1,5 @@
-// client_call: one request to an origin and its answer, from the caller's side.
+// client_call: one request to an origin and its answer, from the caller's side; of HTTP/1.1 or
+// HTTP/2, which look the same from here.
 //
 // Embedded in the caller's struct. After client_call_start() its events are called from the loop;
 // the answer's body is pulled with client_call_next(). The call is over, and its memory the
@@ -37,11 +38,12 @@ enum { CLIENT_BODY_PIECES_MAX = 9 };
 struct client_request {
     str head;                 // request line, fields and blank line
     const struct iovec *body; // with CLIENT_BODY_WHOLE, at most CLIENT_BODY_PIECES_MAX; the array,
-    int body_count;           // the head and what they point to outlive the answer's head
+    int body_count;           // the head and what they point to live until is_request_done
     enum client_body framing;
     bool is_head_request; // HEAD: the answer has no body
     // May be sent again on another connection where a kept one turns out to have been closed
-    // before a byte of the answer came (RFC 9112 section 9.3.1). Only for CLIENT_BODY_WHOLE.
+    // before a byte of the answer came (RFC 9112 section 9.3.1), or where HTTP/2 says that it was
+    // not looked at. Only for CLIENT_BODY_WHOLE.
     bool is_repeatable;
     msec connect_ms; // for a new connection, TLS included
 };
@@ -49,11 +51,19 @@ struct client_request {
 struct client_call {
     const struct client_call_events *events;
     struct client_origin *origin;
-    struct client_conn *conn; // NULL once over
+    struct client_conn *conn;        // NULL once over
+    struct h2_client_stream *stream; // of HTTP/2, as soon as there is a connection
+    struct link link;                // among those that wait for one
     struct client_request request;
     struct arena *arena; // for the answer's head
     struct h1_head head;
     struct h1_body body;
+    // What came behind a body in pieces, in the arena; complete with ERR_EOF. Of HTTP/2 only where
+    // well-formed, else the body was cut; of HTTP/1.1 empty where malformed.
+    struct h1_field *trailers;
+    size_t trailer_count;
+    uint32_t reset_code; // of HTTP/2 (RFC 9113 section 7), where the answer was cut by a reset
+    uint8_t repeat_count;
     usec sent_us; // when the request went out, or its head
     bool is_conn_reused;
     bool has_head;
@@ -62,12 +72,13 @@ struct client_call {
 
 // Starts; set `events`, `origin`, `request` and `arena` before, zero the rest.
 void client_call_start(struct client_call *call);
-// Gives up: the connection is closed unless the call is over. No event follows.
+// Gives up: the connection, or with HTTP/2 the stream, is closed unless the call is over. No event
+// follows.
 void client_call_cancel(struct client_call *call);
 
 // The next piece of the answer's body, valid until the callback returns. ERR_EOF behind the last:
 // the connection is kept for reuse where it can be. ERR_AGAIN: `body` will be called. ERR_CLOSED
-// where the connection ended inside the body, ERR_SYNTAX where its framing is broken.
+// where the connection or stream ended inside the body, ERR_SYNTAX where its framing is broken.
 err client_call_next(struct client_call *call, str *piece);
 
 // More of a streamed request's body; with `is_last` the end of it. While congested, give no more
