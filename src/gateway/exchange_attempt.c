@@ -406,5 +406,6 @@ void exchange_attempt_release(struct exchange *x)
     if (exchange_recover_may(x)) return;
     x->transcript.is_kept = false;
     transcript_done(&x->transcript);
-    buf_done(&x->body);
+    // An answer may begin before the whole of its request has been sent.
+    if (x->up.is_request_done) buf_done(&x->body);
 }

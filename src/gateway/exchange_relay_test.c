@@ -424,6 +424,27 @@ TEST(exchange_relay_waits_for_an_upstream_that_takes_an_upload_slowly)
     stage_done(&s);
 }
 
+TEST(exchange_relay_goes_on_sending_a_request_whose_answer_has_begun)
+{
+    static char body[200'000];
+    const str start = STR("{\"model\":\"m\",\"stream\":true,\"x\":\"");
+    struct stage s;
+
+    memset(body, 'x', sizeof(body));
+    memcpy(body, start.ptr, start.len);
+    memcpy(body + sizeof(body) - 2, "\"}", 2);
+    stage_init(&s, STR(STAGE_YAML));
+    s.upstream.is_deaf = true;
+    stage_post(&s, STR(CHAT), (str){body, sizeof(body)});
+    stage_upstream_says(&s, STR(HEAD "content-length: 1000\r\n\r\n" HI));
+    CHECK(str_find(stage_seen(&s), STR("hi")) < stage_seen(&s).len);
+    fake_upstream_listen(fake_upstream_conn(&s.upstream));
+    stage_settle(&s);
+    CHECK_EQ(s.upstream.request_count, 1);
+    CHECK(str_ends(buf_view(&s.upstream.request), STR("xxx\"}")));
+    stage_done(&s);
+}
+
 TEST(exchange_relay_sends_comments_while_the_upstream_is_silent)
 {
     struct stage s;

@@ -36,9 +36,9 @@ enum client_body {
 enum { CLIENT_BODY_PIECES_MAX = 9 };
 
 struct client_request {
-    str head;                 // request line, fields and blank line
-    const struct iovec *body; // with CLIENT_BODY_WHOLE, at most CLIENT_BODY_PIECES_MAX; the array,
-    int body_count;           // the head and what they point to live until is_request_done
+    str head;                 // request line, fields and blank line; lives until the answer's head
+    const struct iovec *body; // with CLIENT_BODY_WHOLE, at most CLIENT_BODY_PIECES_MAX; the array
+    int body_count;           // and what it points to live until is_request_done
     enum client_body framing;
     bool is_head_request; // HEAD: the answer has no body
     // May be sent again on another connection where a kept one turns out to have been closed

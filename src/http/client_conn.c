@@ -155,6 +155,9 @@ static void send_request(struct client_conn *c)
     c->sent_bytes = 0;
     if (call->request.framing == CLIENT_BODY_WHOLE) {
         e = send_whole(c);
+        // An answer may come before its request has gone, and the head need not outlive it.
+        if (c->sent_bytes < call->request.head.len)
+            call->request.head = arena_str(call->arena, call->request.head);
     } else {
         e = wire_write(&c->wire, &head, 1);
     }

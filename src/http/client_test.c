@@ -691,6 +691,29 @@ TEST(client_hears_an_answer_that_comes_before_its_request_has_gone)
     bench_done(&b);
 }
 
+TEST(client_sends_the_rest_of_a_head_that_is_gone)
+{
+    char head[] = "GET /somewhere HTTP/1.1\r\nhost: o\r\nx: 0123456789\r\n\r\n";
+    struct bench b;
+
+    bench_init(&b, (struct memory_stream_options){.capacity = 20});
+    b.upstream.is_deaf = true;
+    struct asking *a = ask(&b, 0, (struct client_request){.head = str_from_c(head)});
+    loop_turn(&b.loop, 0);
+    fake_upstream_say(fake_upstream_conn(&b.upstream), STR("HTTP/1.1 200 OK\r\n\r\n"));
+    for (int i = 0; i < 5; i++) {
+        settle(&b);
+    }
+    CHECK_EQ(a->heads, 1);
+    memset(head, 'z', sizeof(head));
+    fake_upstream_listen(fake_upstream_conn(&b.upstream));
+    settle(&b);
+    CHECK_STR(buf_view(&b.upstream.request),
+              "GET /somewhere HTTP/1.1\r\nhost: o\r\nx: 0123456789\r\n\r\n");
+    client_call_cancel(&a->call);
+    bench_done(&b);
+}
+
 TEST(client_hears_an_answer_of_an_origin_that_closes_while_it_is_being_sent_to)
 {
     struct bench b;
