@@ -79,6 +79,7 @@ struct settings_provider {
     struct settings_key *api_keys;
     size_t api_key_count;
     struct settings_rate rate; // of each key
+    str http;                  // "auto", "1.1" or "2"
     str usage;                 // "as_asked" or "always"
     bool tls_verify;
     str ca_file; // empty: the system's certificates

@@ -110,6 +110,7 @@ static const struct settings_field telemetry_fields[] = {
 SECTION(telemetry, settings_telemetry);
 
 static const str dialects[] = {STR_INIT("openai"), STR_INIT("")};
+static const str versions[] = {STR_INIT("auto"), STR_INIT("1.1"), STR_INIT("2"), STR_INIT("")};
 static const str usages[] = {STR_INIT("as_asked"), STR_INIT("always"), STR_INIT("")};
 static const str prefills[] = {STR_INIT("none"), STR_INIT("plain"), STR_INIT("prefix"),
                                STR_INIT("vllm"), STR_INIT("")};
@@ -150,6 +151,10 @@ static const struct settings_field provider_fields[] = {
     {FIELD(SECTION, settings_provider, rate, "rate"), .section = &rate,
      .sentence = "What the provider grants each key, where it is known: requests past it wait or "
                  "go elsewhere, instead of being refused there."},
+    {FIELD(CHOICE, settings_provider, http, "http"), .fallback = "auto", .choices = versions,
+     .sentence =
+         "The HTTP it is spoken to in. `auto`: over https the version that it chooses, over "
+         "http 1.1. `\"2\"` over http takes for granted that it understands that."},
     {FIELD(CHOICE, settings_provider, usage, "usage"), .fallback = "as_asked", .choices = usages,
      .sentence =
          "Whether streams are asked to report their tokens though the client did not ask: "

@@ -127,7 +127,7 @@ TEST(settings_take_providers_and_models)
                   "providers:\n"
                   "  - {name: a, base_url: \"https://${HOST}:8443/v1/\", api_key: \"${KEY}\"}\n"
                   "  - {name: b, base_url: \"http://[::1]\", tls_verify: false, ca_file: /ca.pem,\n"
-                  "     dialect: openai}\n"));
+                  "     dialect: openai, http: \"2\"}\n"));
     CHECK_STR(buf_view(&f.printed), "");
     const struct settings_provider *a = &f.s->providers[0];
     const struct settings_provider *b = &f.s->providers[1];
@@ -145,6 +145,8 @@ TEST(settings_take_providers_and_models)
     CHECK_STR(b->api_key, "");
     CHECK(!b->tls_verify);
     CHECK_STR(b->ca_file, "/ca.pem");
+    CHECK_STR(a->http, "auto");
+    CHECK_STR(b->http, "2");
 
     const struct settings_model *smart = settings_find_model(f.s, STR("smart"));
     CHECK_STR(smart->name, "smart");

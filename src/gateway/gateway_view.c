@@ -118,20 +118,29 @@ static void init_keys(struct gateway_view *v, struct gateway_origin *o)
     }
 }
 
+static enum client_protocol protocol_of(str http)
+{
+    if (str_eq(http, STR("1.1"))) return CLIENT_PROTOCOL_H1;
+    return str_eq(http, STR("2")) ? CLIENT_PROTOCOL_H2 : CLIENT_PROTOCOL_AUTO;
+}
+
 static err init_origin(struct gateway_view *v, struct gateway_origin *o,
                        const struct settings_provider *p)
 {
-    static const str protocols[] = {STR_INIT("http/1.1")};
+    static const str alpn[] = {STR_INIT("h2"), STR_INIT("http/1.1")};
+    enum client_protocol protocol = protocol_of(p->http);
     struct dial_target target = {.host = p->url.host, .port = p->url.port};
-    struct tls_client_options options = {.is_unverified = !p->tls_verify,
-                                         .ca_file = p->ca_file,
-                                         .protocols = protocols,
-                                         .protocol_count = 1};
+    struct tls_client_options options = {
+        .is_unverified = !p->tls_verify,
+        .ca_file = p->ca_file,
+        .protocols = protocol == CLIENT_PROTOCOL_H1 ? alpn + 1 : alpn,
+        .protocol_count = protocol == CLIENT_PROTOCOL_AUTO ? 2 : 1};
 
     o->provider = p;
     init_keys(v, o);
     if (p->url.is_tls) TRY(tls_client_open(&options, NULL, &target.tls));
     client_origin_init(&o->origin, &v->gateway->client, &target);
+    o->origin.protocol = protocol;
     return OK;
 }
 
