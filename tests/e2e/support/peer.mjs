@@ -17,7 +17,8 @@ class Play {
     this.closed = new Promise((resolve) => {
       res.on('close', () => {
         this.closedAt = performance.now();
-        this.isGone = !res.writableFinished;
+        this.resetCode = res.stream?.rstCode; // of HTTP/2
+        this.isGone = res.stream ? this.resetCode !== 0 : !res.writableFinished;
         resolve(this.closedAt);
       });
     });
@@ -91,6 +92,11 @@ class Play {
   reset() {
     this.res.socket.resetAndDestroy();
   }
+
+  // Resets the stream of HTTP/2, with a code of RFC 9113, section 7.
+  resetStream(code) {
+    this.res.stream.close(code);
+  }
 }
 
 export const words = ['Water ', 'finds ', 'its ', 'level, ', 'für ', '所有人', '.'];
@@ -114,7 +120,7 @@ async function say(play) {
   return play.done();
 }
 
-class Peer {
+export class Peer {
   plays = new Map([['POST /v1/chat/completions', say]]);
   requests = [];
 
@@ -140,9 +146,13 @@ class Peer {
     else play.error(404, 'no_such_play');
   }
 
+  serve(take) {
+    return createServer({ keepAliveTimeout: 60_000 }, take);
+  }
+
   async listen() {
-    this.server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
-      this.take(req, res).catch(() => res.destroy()); // the other side has gone
+    this.server = this.serve((req, res) => {
+      this.take(req, res).catch(() => (res.stream ?? res).destroy()); // the other side has gone
     });
     await new Promise((resolve) => this.server.listen(0, '127.0.0.1', resolve));
     this.port = this.server.address().port;
