@@ -8,7 +8,6 @@ void client_init(struct client *c, struct loop *loop, struct dialer *dialer,
                  const struct client_limits *limits)
 {
     *c = (struct client){.loop = loop, .dialer = dialer, .limits = *limits};
-    if (!c->limits.streams_max) c->limits.streams_max = H2_CLIENT_CONN_STREAMS;
     pool_init(&c->conn_pool, sizeof(struct client_conn), SPARE_MAX);
     pool_init(&c->stream_pool, sizeof(struct h2_client_stream), SPARE_MAX);
 }

@@ -50,6 +50,7 @@ struct client_origin {
     struct link idle;              // of HTTP/1.1; newest first
     struct link shared;            // of HTTP/2, those that take calls; oldest first
     uint32_t idle_count;           // of either
+    uint32_t streams_allowed;      // on a conn of HTTP/2, as it said last; 0: nothing yet
     bool is_h1;                    // its last TLS connection agreed on HTTP/1.1
 };
 

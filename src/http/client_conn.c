@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { STREAMS_MAX = 100 }; // where the limits name no other number
+
 static const struct step conn_steps[] = {
     [CLIENT_CONN_DIAL] = {"dial", STEP_BIT(CLIENT_CONN_BUSY) | STEP_BIT(CLIENT_CONN_SHARED)},
     [CLIENT_CONN_BUSY] = {"busy", STEP_BIT(CLIENT_CONN_IDLE)},
@@ -271,6 +273,13 @@ static void take_idle(struct client_call *call)
     if (call->request.framing != CLIENT_BODY_WHOLE) client_conn_wake(c);
 }
 
+uint32_t client_conn_streams_max(const struct client_origin *o)
+{
+    uint32_t own = o->client->limits.streams_max ? o->client->limits.streams_max : STREAMS_MAX;
+
+    return o->streams_allowed && o->streams_allowed < own ? o->streams_allowed : own;
+}
+
 // Whether conns may turn out to be of HTTP/2, as far as is known.
 static bool may_share(const struct client_origin *o)
 {
@@ -313,7 +322,7 @@ static void dial(struct client_call *call)
     c->origin = o;
     c->call = call;
     c->step = CLIENT_CONN_DIAL;
-    c->waiting_max = client->limits.streams_max - 1;
+    c->waiting_max = client_conn_streams_max(o) - 1;
     call->conn = c;
     call->is_conn_reused = false;
     list_push_back(&o->conns, &c->link);

@@ -58,6 +58,9 @@ void client_conn_move(struct client_conn *c, enum client_conn_step to);
 // Gives the memory back, of one that is closed.
 void client_conn_free(struct client_conn *c);
 void client_conn_wake(struct client_conn *c);
+// How many calls may share a new conn of HTTP/2, as far as is known: sending more than its origin
+// bears, before its settings arrive, would only have them refused.
+uint32_t client_conn_streams_max(const struct client_origin *o);
 // Counts one less that is idle.
 void client_conn_leave_idle(struct client_conn *c);
 // Goes on with it in the next turn, after the others.

@@ -297,7 +297,7 @@ void h2_client_conn_open(struct client_conn *c)
     struct h2_client_conn *h = memory_new(struct h2_client_conn);
 
     h->conn = c;
-    h->stream_max = h->stream_bound = client->limits.streams_max;
+    h->stream_max = h->stream_bound = client_conn_streams_max(c->origin);
     h->heard_at = h->control_at = client->loop->now;
     h->silent_ms = H2_CLIENT_CONN_SILENT_MS;
     h->control_left = H2_CLIENT_CONN_CONTROL_MAX;

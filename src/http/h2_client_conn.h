@@ -13,7 +13,6 @@
 #include "http/client_conn.h"
 
 enum {
-    H2_CLIENT_CONN_STREAMS = 100,          // at once, where the limits name no other number
     H2_CLIENT_CONN_WINDOW = 256 * 1024,    // bytes of one stream that may wait for its caller
     H2_CLIENT_CONN_SILENT_MS = 15'000,     // until a ping; longer after each that was answered
     H2_CLIENT_CONN_ANSWER_MS = 10'000,     // to a ping
@@ -31,6 +30,7 @@ struct h2_client_conn {
     struct link streams;                  // those with a call, and those nghttp2 still knows
     struct link news;                     // those to visit
     uint32_t open_count;                  // streams nghttp2 knows
+    uint32_t sent_count;                  // of them, that the peer has heard of
     uint32_t stream_bound;                // of those, by both sides' settings
     uint32_t stream_max;                  // what it has borne lately; never above
     struct h2_head head;                  // the header block that is coming

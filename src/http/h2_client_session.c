@@ -162,27 +162,32 @@ static void on_head(struct h2_client_conn *h, const nghttp2_frame *frame)
 
 // --- Frames ---
 
-static void on_settings(struct h2_client_conn *h, const nghttp2_frame *frame)
+// What has not been sent would wait here for other calls to end, or for nothing. Of it `kept` may.
+static void refuse_unsent(struct h2_client_conn *h, uint32_t kept)
 {
-    uint32_t own = h->conn->origin->client->limits.streams_max;
-    uint32_t theirs =
-        nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-
-    if (frame->hd.flags & NGHTTP2_FLAG_ACK) return;
-    h->stream_bound = h->stream_max = theirs < own ? theirs : own;
-}
-
-// Streams of which the peer has not heard won't be begun any more, whatever it still answers.
-static void on_goaway(struct h2_client_conn *h)
-{
-    h2_client_conn_leave(h->conn);
     for (struct link *l = h->streams.next; l != &h->streams; l = l->next) {
         struct h2_client_stream *s = container_of(l, struct h2_client_stream, link);
-        if (!s->call || s->is_sent || s->failure) continue;
+        if (s->is_sent || !s->call || s->failure) continue;
+        if (kept) {
+            kept--;
+            continue;
+        }
         s->is_refused = true;
         s->failure = ERR_REFUSED;
         h2_client_stream_note(s);
     }
+}
+
+static void on_settings(struct h2_client_conn *h, const nghttp2_frame *frame)
+{
+    struct client_origin *o = h->conn->origin;
+    uint32_t allowed =
+        nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+
+    if (frame->hd.flags & NGHTTP2_FLAG_ACK) return;
+    o->streams_allowed = allowed ? allowed : 1; // a new conn may have one
+    h->stream_bound = h->stream_max = allowed ? client_conn_streams_max(o) : 0;
+    refuse_unsent(h, h->stream_max > h->sent_count ? h->stream_max - h->sent_count : 0);
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -203,7 +208,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         if (s) s->is_reset_by_peer = true;
         break;
     case NGHTTP2_SETTINGS: on_settings(h, frame); break;
-    case NGHTTP2_GOAWAY: on_goaway(h); break;
+    case NGHTTP2_GOAWAY:
+        h2_client_conn_leave(h->conn);
+        refuse_unsent(h, 0);
+        break;
     default: break;
     }
     return 0;
@@ -253,6 +261,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (!s) return 0;
     s->is_known = false;
     h->open_count--;
+    h->sent_count -= s->is_sent;
     if (!s->call) {
         h2_client_stream_free(s);
         return 0;
@@ -277,7 +286,10 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     struct h2_client_conn *h = conn_of(user);
     struct h2_client_stream *s = stream_of(session, frame->hd.stream_id);
 
-    if (frame->hd.type == NGHTTP2_HEADERS && s) s->is_sent = true;
+    if (frame->hd.type == NGHTTP2_HEADERS && s) {
+        s->is_sent = true;
+        h->sent_count++;
+    }
     if (frame->hd.type != NGHTTP2_GOAWAY || h->failure) return 0;
     // nghttp2's own, for something it won't bear.
     if (frame->goaway.error_code != NGHTTP2_NO_ERROR)

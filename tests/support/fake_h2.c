@@ -211,7 +211,7 @@ void fake_h2_head(struct fake_h2_stream *s, const char *status, str fields, bool
     size_t count = 0;
     int failed = 0;
 
-    if (!session) return;
+    if (!session || s->is_closed) return;
     nv[count++] = h2_head_nv(STR(":status"), str_from_c(status));
     put_nv(nv, &count, fields);
     if (status[0] == '1') {
