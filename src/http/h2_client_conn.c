@@ -221,16 +221,28 @@ static err receive(struct client_conn *c)
     return OK;
 }
 
+// What can't be sent any more may still have been answered, or been refused: the next reads find
+// that, and the end.
+static err stop_sending(struct client_conn *c)
+{
+    buf_clear(&c->wire.out);
+    c->h2->cannot_send = true;
+    c->wire.stream->is_hung_up = true;
+    c->wire.stream->is_readable = true;
+    return OK;
+}
+
 static err send_all(struct client_conn *c)
 {
     struct h2_client_conn *h = c->h2;
     struct h2_client_batch batch;
 
-    TRY(wire_flush(&c->wire));
+    if (h->cannot_send) return OK;
+    if (wire_flush(&c->wire)) return stop_sending(c);
     while (!wire_is_congested(&c->wire)) {
         TRY(h2_client_session_fill(h, &batch, c->wire.stream->loop->scratch));
         if (!batch.count) break;
-        TRY(wire_write(&c->wire, batch.iov, batch.count));
+        if (wire_write(&c->wire, batch.iov, batch.count)) return stop_sending(c);
     }
     if (nghttp2_session_want_read(h->session) || nghttp2_session_want_write(h->session)) return OK;
     return h->failure ? h->failure : ERR_CLOSED; // all has been said

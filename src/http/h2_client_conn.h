@@ -44,6 +44,7 @@ struct h2_client_conn {
     msec control_at; // when that was last filled up
     uint32_t continuation_count;
     err failure; // why nghttp2 ended the session, or was told to
+    bool cannot_send;
     bool is_pinged;
     bool is_idle; // without a stream, and counted as such
 };

@@ -243,7 +243,7 @@ TEST(h2_client_conn_repeats_a_refused_stream_a_few_times_only)
     struct h2_asking *a = h2_stage_ask_get(&b, 0);
     h2_stage_settle(&b);
     CHECK_EQ(a->end, ERR_REFUSED);
-    CHECK_EQ(b.far.request_count, 4);
+    CHECK_EQ(b.far.request_count, 9);
     h2_stage_done(&b);
 }
 

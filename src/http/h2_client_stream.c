@@ -5,7 +5,7 @@
 #include <assert.h>
 
 enum {
-    REPEATS_MAX = 3,      // of one call
+    REPEATS_MAX = 8,      // of one call
     IN_KEPT_BYTES = 4096, // of memory that a stream keeps while nothing waits in it
     IN_SLACK = 64 * 1024, // nghttp2 notes an overrun behind the frame that did it
 };

@@ -164,18 +164,18 @@ for (const kind of kinds) {
     const goodbyes = (async () => {
       while (!isOver) {
         peer.goAway();
-        await new Promise((resolve) => setTimeout(resolve, 15));
+        await new Promise((resolve) => setTimeout(resolve, 50));
       }
     })();
     let count = 0;
-    await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+    const asking = Promise.all(Array.from({ length: 20 }, async (_, i) => {
       for (let k = 0; k < 20; k++) {
         const answer = await client.chat.completions.create(ask(`${kind}:slow`, { messages: said(`${i}.${k}`) }));
         assert.equal(answer.choices[0].message.content, `${i}.${k}`);
         count++;
       }
     }));
-    isOver = true;
+    await asking.finally(() => (isOver = true));
     await goodbyes;
     assert.equal(count, 400);
     assert.ok(peer.goneAways - before > 5);
