@@ -19,7 +19,9 @@ enum {
     DESCRIPTOR_SET_MAX = 16 << 20, // bytes
     DESCRIPTOR_FILES_MAX = 4096,
     DESCRIPTOR_SYMBOLS_MAX = 1 << 17, // messages, enums, services and extensions, all together
+    DESCRIPTOR_MEMBERS_MAX = 1 << 19, // fields, values, methods and so on, all together
     DESCRIPTOR_NESTING_MAX = 32,      // messages declared in messages
+    DESCRIPTOR_NAME_MAX = 512,        // bytes of a full name
 };
 
 // As FieldDescriptorProto.Type numbers them.
@@ -151,6 +153,26 @@ struct descriptor_extension {
     uint32_t number;
 };
 
+enum descriptor_symbol_kind {
+    DESCRIPTOR_SYMBOL_MESSAGE,
+    DESCRIPTOR_SYMBOL_ENUM,
+    DESCRIPTOR_SYMBOL_SERVICE,
+    DESCRIPTOR_SYMBOL_EXTENSION,
+};
+
+// Something that a full name means.
+struct descriptor_symbol {
+    str name;
+    enum descriptor_symbol_kind kind;
+    const struct descriptor_file *file;
+    union {
+        const struct descriptor_message *message;
+        const struct descriptor_enum *enumeration;
+        const struct descriptor_service *service;
+        const struct descriptor_extension *extension;
+    };
+};
+
 struct descriptor_pool {
     const struct descriptor_file *files; // as in the set
     size_t file_count;
@@ -162,7 +184,7 @@ struct descriptor_pool {
     size_t service_count;
     const struct descriptor_extension *extensions;
     size_t extension_count;
-    const struct descriptor_symbol *symbols; // by name, for the functions below
+    const struct descriptor_symbol *symbols; // sorted by name
     size_t symbol_count;
 };
 
@@ -171,6 +193,9 @@ struct descriptor_pool {
 // is not in the set), ERR_LIMIT or ERR_UNSUPPORTED (an unknown syntax or edition).
 err descriptor_read(str set, struct arena *arena, struct diag *d,
                     const struct descriptor_pool **out);
+
+// What a full name means; NULL where it means nothing.
+const struct descriptor_symbol *descriptor_find(const struct descriptor_pool *p, str name);
 
 // Each NULL where there is none. Full names, without a leading dot.
 const struct descriptor_file *descriptor_find_file(const struct descriptor_pool *p, str name);
