@@ -16,6 +16,7 @@ enum {
     PIECE_MAX = 128,
     DOUBLE_MAX = 32,
     DOUBLE_DIGITS_MAX = 17,
+    FLOAT_DIGITS_MAX = 9,
 };
 
 // Bytes that have an escape of two characters: its letter.
@@ -29,10 +30,18 @@ void json_write_init(struct json_writer *w, struct buf *out)
     *w = (struct json_writer){.out = out};
 }
 
-// The bit of the innermost open level.
-static uint32_t level_bit(const struct json_writer *w)
+// Of the innermost open level, which there is.
+static bool level_has(const struct json_writer *w, const uint64_t *bits)
 {
-    return UINT32_C(1) << (w->depth - 1);
+    return bits[(w->depth - 1) / 64] >> (w->depth - 1) % 64 & 1;
+}
+
+static void level_set(const struct json_writer *w, uint64_t *bits, bool value)
+{
+    uint64_t *word = &bits[(w->depth - 1) / 64];
+    uint64_t bit = UINT64_C(1) << (w->depth - 1) % 64;
+
+    *word = value ? *word | bit : *word & ~bit;
 }
 
 static void write_text(struct json_writer *w, str text)
@@ -44,14 +53,14 @@ static void write_text(struct json_writer *w, str text)
 static void write_comma(struct json_writer *w)
 {
     if (w->depth == 0) return;
-    if (w->has_member & level_bit(w)) write_text(w, STR(","));
-    w->has_member |= level_bit(w);
+    if (level_has(w, w->has_member)) write_text(w, STR(","));
+    level_set(w, w->has_member, true);
 }
 
 // What comes before any value.
 static void begin_value(struct json_writer *w)
 {
-    assert(w->depth == 0 || w->is_after_key == !!(w->in_object & level_bit(w)));
+    assert(w->depth == 0 || w->is_after_key == level_has(w, w->in_object));
     if (!w->is_after_key) write_comma(w);
     w->is_after_key = false;
 }
@@ -61,14 +70,14 @@ static void open_level(struct json_writer *w, bool is_object)
     assert(w->depth < JSON_WRITE_DEPTH_MAX);
     begin_value(w);
     w->depth++;
-    w->has_member &= ~level_bit(w);
-    w->in_object = is_object ? w->in_object | level_bit(w) : w->in_object & ~level_bit(w);
+    level_set(w, w->has_member, false);
+    level_set(w, w->in_object, is_object);
     write_text(w, is_object ? STR("{") : STR("["));
 }
 
 static void close_level(struct json_writer *w, bool is_object)
 {
-    assert(w->depth && !w->is_after_key && is_object == !!(w->in_object & level_bit(w)));
+    assert(w->depth && !w->is_after_key && is_object == level_has(w, w->in_object));
     w->depth--;
     write_text(w, is_object ? STR("}") : STR("]"));
 }
@@ -95,7 +104,7 @@ void json_write_array_end(struct json_writer *w)
 
 void json_write_key(struct json_writer *w, str key)
 {
-    assert(w->depth && !w->is_after_key && (w->in_object & level_bit(w)));
+    assert(w->depth && !w->is_after_key && level_has(w, w->in_object));
     write_comma(w);
     if (!w->error) w->error = json_write_quoted(w->out, key);
     write_text(w, STR(":"));
@@ -127,25 +136,40 @@ void json_write_i64(struct json_writer *w, int64_t value)
     write_text(w, (str){.ptr = digits, .len = is_negative + len});
 }
 
-void json_write_double(struct json_writer *w, double value)
+// A finite number in as few digits as read back as it is. Any decimal of up to `digits` of them
+// survives the way there and back, but for subnormals, and %g drops trailing zeros.
+static void write_number(struct json_writer *w, double value, int digits, int digits_max)
 {
     char text[DOUBLE_MAX];
-    // Any decimal of up to DBL_DIG digits survives the way to a normal double and back, and %g
-    // drops its trailing zeros; a subnormal may need fewer.
-    int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
     int len = 0;
 
+    begin_value(w);
+    for (; digits <= digits_max; digits++) {
+        len = snprintf(text, sizeof(text), "%.*g", digits, value);
+        assert(len > 0 && len < DOUBLE_MAX);
+        bool is_same = digits_max == FLOAT_DIGITS_MAX ? strtof(text, NULL) == (float)value
+                                                      : strtod(text, NULL) == value;
+        if (is_same) break;
+    }
+    write_text(w, (str){.ptr = text, .len = (size_t)len});
+}
+
+void json_write_double(struct json_writer *w, double value)
+{
     if (!isfinite(value)) {
         json_write_null(w);
         return;
     }
-    begin_value(w);
-    for (; digits <= DOUBLE_DIGITS_MAX; digits++) {
-        len = snprintf(text, sizeof(text), "%.*g", digits, value);
-        assert(len > 0 && len < DOUBLE_MAX);
-        if (strtod(text, NULL) == value) break;
+    write_number(w, value, fabs(value) < DBL_MIN ? 1 : DBL_DIG, DOUBLE_DIGITS_MAX);
+}
+
+void json_write_float(struct json_writer *w, float value)
+{
+    if (!isfinite(value)) {
+        json_write_null(w);
+        return;
     }
-    write_text(w, (str){.ptr = text, .len = (size_t)len});
+    write_number(w, (double)value, fabsf(value) < FLT_MIN ? 1 : FLT_DIG, FLOAT_DIGITS_MAX);
 }
 
 void json_write_bool(struct json_writer *w, bool value)

@@ -9,15 +9,15 @@
 
 #include "base/buf.h"
 
-enum { JSON_WRITE_DEPTH_MAX = 32 };
+enum { JSON_WRITE_DEPTH_MAX = 256 };
 
 struct json_writer {
     struct buf *out;
     err error;
     uint32_t depth;
-    uint32_t has_member; // a bit a level
-    uint32_t in_object;  // a bit a level: object, else array
     bool is_after_key;
+    uint64_t has_member[JSON_WRITE_DEPTH_MAX / 64]; // a bit a level
+    uint64_t in_object[JSON_WRITE_DEPTH_MAX / 64];  // a bit a level: object, else array
 };
 
 void json_write_init(struct json_writer *w, struct buf *out);
@@ -33,6 +33,8 @@ void json_write_u64(struct json_writer *w, uint64_t value);
 void json_write_i64(struct json_writer *w, int64_t value);
 // As few digits as read back as `value`; null where it is not finite.
 void json_write_double(struct json_writer *w, double value);
+// The same for a float: 0.1f is 0.1.
+void json_write_float(struct json_writer *w, float value);
 void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);
 // `text` is one JSON value already and goes in as it is.

@@ -49,7 +49,7 @@ TEST(json_write_nests_to_its_limit)
     struct buf b;
     struct json_writer w;
 
-    buf_init(&b, 1000);
+    buf_init(&b, 8192);
     json_write_init(&w, &b);
     for (int i = 0; i < JSON_WRITE_DEPTH_MAX; i++) {
         if (i % 2) {
@@ -206,6 +206,32 @@ TEST(json_write_double_takes_as_few_digits_as_read_back)
     check_double(DBL_TRUE_MIN, STR("5e-324"));
     check_double(DBL_MAX, STR("1.7976931348623157e+308"));
     check_double(1e21, STR("1e+21"));
+}
+
+static void check_float(float value, str want)
+{
+    struct buf b;
+    struct json_writer w;
+
+    buf_init(&b, 100);
+    json_write_init(&w, &b);
+    json_write_float(&w, value);
+    CHECK_EQ(w.error, OK);
+    CHECK_SAME(buf_view(&b), want);
+    buf_done(&b);
+}
+
+TEST(json_write_float_takes_as_few_digits_as_read_back)
+{
+    check_float(0, STR("0"));
+    check_float(0.1F, STR("0.1"));
+    check_float(-0.1F, STR("-0.1"));
+    check_float(16777216, STR("16777216"));
+    check_float(0.30000001F, STR("0.3"));
+    check_float(0.33333334F, STR("0.33333334"));
+    check_float(3.4028235e38F, STR("3.4028235e+38"));
+    check_float(1e-45F, STR("1e-45"));
+    check_float(__builtin_inff(), STR("null"));
 }
 
 TEST(json_write_double_writes_null_for_what_json_cannot_say)
