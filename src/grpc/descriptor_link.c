@@ -275,6 +275,8 @@ static void check_known(struct descriptor_reading *r, struct descriptor_message 
     for (; known->types[count]; count++) {
         const struct descriptor_field *f = descriptor_field_by_number(m, (uint32_t)count + 1);
         is_alike &= f && f->type == known->types[count] && f->is_repeated == known->is_repeated;
+        is_alike &= f && f->is_map == (known->kind == DESCRIPTOR_STRUCT);
+        is_alike &= f && (f->oneof != NULL) == (known->kind == DESCRIPTOR_VALUE);
     }
     if (!is_alike || count != m->field_count)
         fault_in(r, m->file, m->name, "not the message that everybody knows by this name");
