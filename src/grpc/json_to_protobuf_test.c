@@ -293,6 +293,18 @@ TEST(json_to_protobuf_ignores_what_is_unknown_if_told_so)
     end(&f);
 }
 
+TEST(json_to_protobuf_sees_each_of_many_fields_twice)
+{
+    struct fixture f;
+    str m = STR("test.Wide");
+
+    begin(&f);
+    check_converts(&f, m, STR("{\"f1\":1,\"f64\":2,\"f65\":3,\"f70\":4}"),
+                   STR("\x18\x01\x80\x0c\x02\x98\x0c\x03\x90\x0d\x04"));
+    check_refused(&f, m, STR("{\"f64\":1,\"f65\":1,\"f1\":1,\"f65\":1}"), STR("f65: given twice"));
+    end(&f);
+}
+
 // `depth` messages in each other, of which each opens with one text and closes with another.
 static err nest(struct fixture *f, str message, size_t depth, str open, str close)
 {
