@@ -54,6 +54,7 @@ static const struct sample samples[] = {
     {"a compressed one", S("\1\0\0\0\2zz"), S("1:zz;"), OK},
     {"an empty one", S("\0\0\0\0\0"), S("0:;"), OK},
     {"several", S("\0\0\0\0\1a\0\0\0\0\0\1\0\0\0\3bcd"), S("0:a;0:;1:bcd;"), OK},
+    {"two that are gathered", S("\0\0\0\0\3abc\0\0\0\0\3def"), S("0:abc;0:def;"), OK},
     {"none", S(""), S(""), OK},
     {"a message that looks like a prefix", S("\0\0\0\0\6\1\2\3\4\5\6"), S("0:\1\2\3\4\5\6;"), OK},
 
