@@ -25,6 +25,9 @@ static const struct grpc_head plain = {.timeout_us = TIME_NEVER};
 static const struct grpc_head zipped = {
     .timeout_us = TIME_NEVER, .encoding = GRPC_GZIP, .accepts_gzip = true};
 
+static const struct grpc_head accepting = {.timeout_us = TIME_NEVER, .accepts_gzip = true};
+static const struct grpc_head only_sending = {.timeout_us = TIME_NEVER, .encoding = GRPC_GZIP};
+
 static void fake_call(struct grpc_call *c, const struct descriptor_method *method,
                       const struct grpc_head *head)
 {
@@ -74,6 +77,8 @@ static const struct request_row requests[] = {
     {"one that is not packed", &unary, &zipped, S("\0\0\0\0\2hi"), S("hi;"), STATUS_OK},
     {"several", &client_streaming, &zipped, S("\0\0\0\0\1a\1\0\0\0\x16" HI "\0\0\0\0\1b"),
      S("a;hi;b;"), STATUS_OK},
+    {"packed ones in a row", &client_streaming, &zipped, S("\1\0\0\0\x16" HI "\1\0\0\0\x16" HI),
+     S("hi;hi;"), STATUS_OK},
     {"none of several", &client_streaming, &plain, S(""), S(""), STATUS_OK},
 
     {"none", &unary, &plain, S(""), S(""), STATUS_UNIMPLEMENTED},
@@ -231,10 +236,9 @@ TEST(grpc_call_packs_what_is_worth_it)
         size_t len;
         bool is_dull;
         bool is_packed;
-    } rows[] = {{&zipped, 2000, true, true},
-                {&zipped, 1023, true, false},
-                {&zipped, 2000, false, false},
-                {&plain, 2000, true, false}};
+    } rows[] = {{&zipped, 2000, true, true},        {&zipped, 1023, true, false},
+                {&zipped, 2000, false, false},      {&accepting, 2000, true, false},
+                {&only_sending, 2000, true, false}, {&plain, 2000, true, false}};
     char bytes[2000];
     struct buf out;
     struct grpc_call c;
