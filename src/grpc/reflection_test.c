@@ -152,7 +152,7 @@ TEST(reflection_answers_each_question)
     schemas_done(&schemas);
 }
 
-// What two pools have, one lists; and the bytes of a file are those that protoc wrote.
+// What two pools have, one lists.
 TEST(reflection_lists_a_service_once)
 {
     struct schemas schemas;
@@ -167,6 +167,30 @@ TEST(reflection_lists_a_service_once)
     CHECK_EQ(reflection_answer(&r, STR("\x3a\x00"), &schemas.arena, &out), OK);
     tell(buf_view(&out), STR("\x3a\x00"), &told);
     CHECK_STR(buf_view(&told), "services test.Library");
+    buf_done(&told);
+    buf_done(&out);
+    schemas_done(&schemas);
+}
+
+// timestamp.proto comes in by two ways.
+TEST(reflection_sends_a_file_once)
+{
+    struct schemas schemas;
+    struct buf out;
+    struct buf told;
+
+    schemas_init(&schemas);
+    buf_init(&out, 1 << 20);
+    buf_init(&told, 4096);
+    struct reflection r = {&schemas.pools[SCHEMAS_LIBRARY], 1};
+    CHECK_EQ(reflection_answer(&r, STR("\x22\017library.Library"), &schemas.arena, &out), OK);
+    tell(buf_view(&out), STR("\x22\017library.Library"), &told);
+    CHECK_STR(buf_view(&told),
+              "files library.proto google/api/annotations.proto google/api/httpbody.proto "
+              "google/protobuf/duration.proto google/protobuf/field_mask.proto "
+              "google/protobuf/struct.proto google/protobuf/timestamp.proto "
+              "google/protobuf/wrappers.proto shelf.proto google/api/http.proto "
+              "google/protobuf/descriptor.proto google/protobuf/any.proto");
     buf_done(&told);
     buf_done(&out);
     schemas_done(&schemas);

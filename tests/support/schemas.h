@@ -1,4 +1,4 @@
-// schemas: the pools that tests of gRPC know: our own, and that of tests/protobuf.
+// schemas: the pools that tests of gRPC know.
 #pragma once
 
 #include "grpc/descriptor.h"
@@ -7,26 +7,39 @@
 #include "support/golden.h"
 #include "support/test.h"
 
+enum schemas_pool {
+    SCHEMAS_OWN,     // proto/
+    SCHEMAS_KINDS,   // tests/protobuf
+    SCHEMAS_LIBRARY, // tests/transcode
+    SCHEMAS_POOLS,
+};
+
 struct schemas {
-    struct buf set;
+    struct buf kinds;
+    struct buf library;
     struct arena arena;
     struct diag diag;
-    const struct descriptor_pool *pools[2]; // ours, and the one of the tests
+    const struct descriptor_pool *pools[SCHEMAS_POOLS];
 };
 
 static inline void schemas_init(struct schemas *s)
 {
-    buf_init(&s->set, 1 << 20);
+    buf_init(&s->kinds, 1 << 20);
+    buf_init(&s->library, 1 << 20);
     arena_init(&s->arena, 1 << 14);
     diag_init(&s->diag);
-    golden_read("tests/protobuf/descriptors.bin", &s->set);
-    CHECK_EQ(descriptor_read(own_descriptors(), &s->arena, &s->diag, &s->pools[0]), OK);
-    CHECK_EQ(descriptor_read(buf_view(&s->set), &s->arena, &s->diag, &s->pools[1]), OK);
+    golden_read("tests/protobuf/descriptors.bin", &s->kinds);
+    golden_read("tests/transcode/descriptors.bin", &s->library);
+    const str sets[SCHEMAS_POOLS] = {own_descriptors(), buf_view(&s->kinds), buf_view(&s->library)};
+    for (size_t i = 0; i < SCHEMAS_POOLS; i++) {
+        CHECK_EQ(descriptor_read(sets[i], &s->arena, &s->diag, &s->pools[i]), OK);
+    }
 }
 
 static inline void schemas_done(struct schemas *s)
 {
     diag_done(&s->diag);
     arena_reset(&s->arena);
-    buf_done(&s->set);
+    buf_done(&s->library);
+    buf_done(&s->kinds);
 }
