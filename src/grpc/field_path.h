@@ -4,7 +4,6 @@
 // any. Names are those of the JSON form or those that were declared. Pure.
 #pragma once
 
-#include "codec/json_write.h"
 #include "grpc/descriptor.h"
 
 enum { FIELD_PATH_MAX = 16 };
@@ -14,8 +13,8 @@ struct field_path {
     size_t count; // at least 1
 };
 
-// ERR_ABSENT: there is no such field; ERR_TYPE: one on the way is repeated or no message;
-// ERR_LIMIT: it is too long.
+// ERR_ABSENT: there is no such field; ERR_TYPE: one on the way is repeated, a
+// group or no message; ERR_LIMIT: it is too long.
 err field_path_resolve(const struct descriptor_message *m, str text, struct field_path *out);
 
 static inline const struct descriptor_field *field_path_last(const struct field_path *p)
@@ -26,8 +25,3 @@ static inline const struct descriptor_field *field_path_last(const struct field_
 // Whether one text can say a value of the field, or of an element where it is repeated: scalars,
 // enums, wrappers, Timestamp, Duration and FieldMask.
 bool field_path_is_textual(const struct descriptor_field *field);
-
-// Writes an object that holds nothing but the field at the path, as `text` says it, for
-// json_to_protobuf() to judge: {"shelf":{"theme":"art"}}. A repeated field gets this one element.
-// The last field is textual and the text is UTF-8.
-void field_path_write(const struct field_path *p, str text, struct json_writer *w);
