@@ -168,12 +168,11 @@ struct details {
 
 static void add_detail(struct details *d, str detail, struct arena *arena)
 {
-    bool is_next = !d->room && d->all.ptr + d->all.len == detail.ptr;
-
     if (!d->all.len) {
         d->all = detail;
         return;
     }
+    bool is_next = d->all.ptr + d->all.len == detail.ptr;
     if (!is_next && !d->room) {
         d->room = arena_alloc_raw(arena, d->room_bytes);
         memcpy(d->room, d->all.ptr, d->all.len);
