@@ -216,11 +216,10 @@ static char *write_special(char *to, str *s)
     return to;
 }
 
-err json_write_quoted(struct buf *out, str value)
+err json_write_escaped(struct buf *out, str value)
 {
     char piece[PIECE_MAX + ESCAPE_MAX]; // what is escaped gathers here, with the bits between
 
-    TRY(buf_append_char(out, '"'));
     while (value.len) {
         const char *end = value.ptr + value.len;
         size_t plain = (size_t)(json_scan(value.ptr, end) - value.ptr);
@@ -237,5 +236,12 @@ err json_write_quoted(struct buf *out, str value)
         }
         TRY(buf_append(out, (str){.ptr = piece, .len = (size_t)(to - piece)}));
     }
+    return OK;
+}
+
+err json_write_quoted(struct buf *out, str value)
+{
+    TRY(buf_append_char(out, '"'));
+    TRY(json_write_escaped(out, value));
     return buf_append_char(out, '"');
 }

@@ -42,3 +42,5 @@ void json_write_raw(struct json_writer *w, str text);
 
 // Appends `value` as a JSON string, quotes included. ERR_LIMIT may leave a part of it behind.
 err json_write_quoted(struct buf *out, str value);
+// The same without the quotes: what may be a part of a string.
+err json_write_escaped(struct buf *out, str value);

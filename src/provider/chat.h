@@ -20,6 +20,7 @@ enum {
     CHAT_STOPS_MAX = 64,
     CHAT_CHOICES_MAX = 128,
     CHAT_DROPPED_MAX = 32,
+    CHAT_PARAM_MAX = 128,
 };
 
 enum chat_flag { CHAT_UNSET, CHAT_NO, CHAT_YES };
@@ -49,7 +50,7 @@ enum chat_source {
 struct chat_media {
     enum chat_source source;
     struct chat_text content; // the URL, base64 digits, bytes, id or text
-    struct chat_text type;    // "image/png"; audio in OpenAI's dialect has "wav" for audio/wav
+    struct chat_text type;    // "image/png", "audio/wav"
     struct chat_text name;    // of a file
     struct chat_text detail;  // of an image: "low", "high", "auto"
 };
@@ -138,11 +139,13 @@ struct chat_request {
     size_t stop_count;
     uint64_t choice_count; // at least 1
     bool is_stream;
-    bool wants_usage; // of a stream
+    bool wants_usage;    // of a stream
+    bool uses_functions; // OpenAI's legacy form of tools, in which the answer is wanted too
     enum chat_flag logprobs;
 
     // Numbers as written; empty: not given.
     str max_tokens;
+    bool has_completion_max; // max_tokens came by OpenAI's newer name, max_completion_tokens
     str temperature;
     str top_p;
     str top_k;
@@ -158,19 +161,23 @@ struct chat_request {
     struct chat_text verbosity;
 };
 
-// What a dialect could not take, for the client to see.
+// What a dialect could not take, for the client to see. Not to be copied: `param` may lie within.
 struct chat_notes {
     str dropped[CHAT_DROPPED_MAX]; // names of fields, as the client knows them, each once
     size_t dropped_count;
     // Of ERR_SYNTAX, ERR_TYPE, ERR_RANGE, ERR_LIMIT and ERR_UNSUPPORTED: for the client.
     str problem; // a sentence
     str param;   // "messages[2].content"; empty: the whole
+    char param_room[CHAT_PARAM_MAX];
 };
 
 // Notes a field once; more than CHAT_DROPPED_MAX are cut off. `name` outlives the notes.
 void chat_notes_drop(struct chat_notes *n, str name);
 // Notes what is wrong and returns `e`.
 err chat_notes_refuse(struct chat_notes *n, err e, str problem, str param);
+// The same with a printf format for the param, which is cut off at CHAT_PARAM_MAX.
+[[gnu::format(printf, 4, 5)]] err chat_notes_refuse_at(struct chat_notes *n, err e, str problem,
+                                                       const char *format, ...);
 
 enum chat_finish {
     CHAT_FINISH_UNKNOWN,

@@ -46,3 +46,11 @@ static inline bool chat_text_has(struct chat_text t)
 void chat_text_write(struct json_writer *w, struct gather *g, struct chat_text t);
 // The same behind a key; nothing where it is not given.
 void chat_text_write_member(struct json_writer *w, struct gather *g, str key, struct chat_text t);
+
+// Several as one JSON string: opened once, any number of pieces, closed.
+void chat_text_open(struct json_writer *w);
+void chat_text_add(struct json_writer *w, struct gather *g, struct chat_text piece);
+void chat_text_close(struct json_writer *w);
+
+// Appends it as a JSON string. ERR_LIMIT may leave a part of it behind.
+err chat_text_append(struct buf *out, struct chat_text t);

@@ -48,6 +48,40 @@ TEST(chat_text_says_the_same_in_either_form)
     arena_reset(&a);
 }
 
+TEST(chat_text_in_pieces_is_one_string)
+{
+    struct json_writer w;
+    struct gather g;
+
+    gather_init(&g, 256);
+    json_write_init(&w, &g.text);
+    json_write_array(&w);
+    json_write_u64(&w, 1);
+    chat_text_open(&w);
+    chat_text_add(&w, &g, chat_text_plain(STR("a\"")));
+    chat_text_add(&w, &g, chat_text_json(STR("\\u0062")));
+    chat_text_add(&w, &g, (struct chat_text){0});
+    chat_text_close(&w);
+    chat_text_open(&w);
+    chat_text_close(&w);
+    json_write_array_end(&w);
+    CHECK_EQ(w.error, OK);
+    CHECK_STR(buf_view(&g.text), "[1,\"a\\\"\\u0062\",\"\"]");
+    gather_done(&g);
+}
+
+TEST(chat_text_appends_either_form_as_a_string)
+{
+    struct buf out;
+
+    buf_init(&out, 16);
+    CHECK_EQ(chat_text_append(&out, chat_text_plain(STR("\n"))), OK);
+    CHECK_EQ(chat_text_append(&out, chat_text_json(STR("\\n"))), OK);
+    CHECK_EQ(chat_text_append(&out, (struct chat_text){0}), OK);
+    CHECK_STR(buf_view(&out), "\"\\n\"\"\\n\"\"\"");
+    buf_done(&out);
+}
+
 TEST(chat_text_that_is_long_and_escaped_is_not_copied)
 {
     static char digits[GATHER_INSERT_MIN];

@@ -24,10 +24,11 @@ struct chat_reader {
 
 // What of the client's request shapes an answer that was not made for it.
 struct chat_reply {
-    str model;        // to be named: as the client asked for it; empty: the upstream's
-    str id_seed;      // letters and digits, to make ids of: an upstream's never leak
-    uint64_t created; // Unix seconds
-    bool wants_usage; // in a stream
+    str model;           // to be named: as the client asked for it; empty: the upstream's
+    str id_seed;         // letters and digits, to make ids of: an upstream's never leak
+    uint64_t created;    // Unix seconds
+    bool wants_usage;    // in a stream
+    bool uses_functions; // as the request
 };
 
 // Writes the stream of one answer, ids and all. `put` appends whole events of the wire, perhaps
