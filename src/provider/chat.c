@@ -3,12 +3,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void chat_notes_drop(struct chat_notes *n, str name)
+bool chat_notes_has(const struct chat_notes *n, str name)
 {
     for (size_t i = 0; i < n->dropped_count; i++) {
-        if (str_eq(n->dropped[i], name)) return;
+        if (str_eq(n->dropped[i], name)) return true;
     }
-    if (n->dropped_count < CHAT_DROPPED_MAX) n->dropped[n->dropped_count++] = name;
+    return false;
+}
+
+void chat_notes_drop(struct chat_notes *n, str name)
+{
+    if (n->dropped_count == CHAT_DROPPED_MAX || chat_notes_has(n, name)) return;
+    n->dropped[n->dropped_count++] = name;
 }
 
 err chat_notes_refuse(struct chat_notes *n, err e, str problem, str param)

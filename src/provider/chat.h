@@ -171,6 +171,7 @@ struct chat_notes {
     char param_room[CHAT_PARAM_MAX];
 };
 
+bool chat_notes_has(const struct chat_notes *n, str name);
 // Notes a field once; more than CHAT_DROPPED_MAX are cut off. `name` outlives the notes.
 void chat_notes_drop(struct chat_notes *n, str name);
 // Notes what is wrong and returns `e`.
