@@ -207,7 +207,11 @@ static void write_members(struct json_writer *w, const struct openai_error *e)
         json_write_null(w);
     }
     json_write_key(w, STR("code"));
-    json_write_str(w, e->code);
+    if (e->code.len) {
+        json_write_str(w, e->code);
+    } else {
+        json_write_null(w);
+    }
 }
 
 static void write_error(struct json_writer *w, const struct openai_error *e)

@@ -56,8 +56,8 @@ struct token_usage openai_answer_usage(str body);
 struct openai_error {
     str message;
     str type; // "invalid_request_error", "server_error", ...
-    str code;
-    str param; // empty: null
+    str code; // empty: null, as the next
+    str param;
 };
 
 // Appends {"error":{...}}: the body of an error answer.

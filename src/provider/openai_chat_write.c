@@ -1,6 +1,7 @@
 // A request as a whole (openai_chat.h).
 
 #include "provider/openai_chat.h"
+#include "provider/openai_words.h"
 
 enum { STOPS_MAX = 4 }; // that the API takes
 
@@ -103,14 +104,11 @@ static void write_stops(const struct chat_request *q, struct json_writer *w, str
 static void write_words(const struct chat_request *q, struct json_writer *w, struct gather *g,
                         struct chat_notes *n)
 {
-    static const str tiers[] = {STR_INIT("auto"),  STR_INIT("default"),  STR_INIT("flex"),
-                                STR_INIT("scale"), STR_INIT("priority"), STR_INIT("fast")};
     static const str verbosities[] = {STR_INIT("low"), STR_INIT("medium"), STR_INIT("high")};
 
-    if (is_any(q->service_tier, tiers, sizeof(tiers) / sizeof(*tiers))) {
-        write_value(w, g, STR("service_tier"), q->service_tier);
-    } else if (chat_text_is(q->service_tier, STR("standard_only"))) {
-        write_value(w, g, STR("service_tier"), chat_text_plain(STR("default")));
+    str tier = openai_words_tier(q->service_tier);
+    if (tier.len) {
+        write_value(w, g, STR("service_tier"), chat_text_plain(tier));
     } else if (chat_text_has(q->service_tier)) {
         chat_notes_drop(n, STR("service_tier"));
     }

@@ -2,6 +2,8 @@
 
 #include "provider/openai_media.h"
 
+#include <string.h>
+
 // The members of a part; which of them counts is what its type says, wherever that stands.
 struct part {
     struct chat_text type;
@@ -112,6 +114,19 @@ err openai_content_read(struct chat_walk *w, struct chat_parts *out)
     return e == ERR_EOF ? OK : e;
 }
 
+// A JSON text as a string; some upstreams answer with what it says.
+static err read_arguments(struct chat_walk *w, struct chat_text *out)
+{
+    enum json_kind kind;
+    str object;
+
+    TRY(json_peek(&w->json, &kind));
+    if (w->notes || kind != JSON_OBJECT) return chat_walk_text(w, out);
+    TRY(chat_walk_raw(w, JSON_OBJECT, &object));
+    *out = chat_text_plain(object);
+    return OK;
+}
+
 // A {"name":..., "arguments":...}.
 static err read_function(struct chat_walk *w, struct chat_part *call)
 {
@@ -124,7 +139,7 @@ static err read_function(struct chat_walk *w, struct chat_part *call)
     while (!(e = chat_walk_member(w, names, COUNT, &name))) {
         switch (name) {
         case NAME: TRY(chat_walk_text(w, &call->name)); break;
-        case ARGUMENTS: TRY(chat_walk_text(w, &call->arguments)); break;
+        case ARGUMENTS: TRY(read_arguments(w, &call->arguments)); break;
         default: TRY(chat_walk_drop(w)); break;
         }
     }
@@ -180,4 +195,39 @@ err openai_content_read_function(struct chat_walk *w, struct chat_parts *out)
 
     TRY(chat_walk_add_part(w, out, CHAT_PART_TOOL_CALL, &call));
     return read_function(w, call);
+}
+
+static void add_all(struct chat_parts *to, const struct chat_parts *more)
+{
+    if (more->count) memcpy(to->items + to->count, more->items, more->count * sizeof(*more->items));
+    to->count += more->count;
+}
+
+static err add_said(struct chat_walk *w, struct chat_parts *to, enum chat_part_kind kind,
+                    struct chat_text text)
+{
+    struct chat_part *part;
+
+    if (!chat_text_has(text)) return OK;
+    TRY(chat_walk_add_part(w, to, kind, &part));
+    part->text = text;
+    return OK;
+}
+
+err openai_content_said(struct chat_walk *w, const struct openai_said *said, struct chat_parts *out)
+{
+    size_t more = (size_t)chat_text_has(said->reasoning) + chat_text_has(said->refusal);
+    struct chat_parts all = {.room = more + said->content.count + said->calls.count};
+
+    if (all.room == said->content.count) {
+        *out = said->content;
+        return OK;
+    }
+    all.items = arena_array(w->arena, struct chat_part, all.room);
+    TRY(add_said(w, &all, CHAT_PART_REASONING, said->reasoning));
+    add_all(&all, &said->content);
+    TRY(add_said(w, &all, CHAT_PART_REFUSAL, said->refusal));
+    add_all(&all, &said->calls);
+    *out = all;
+    return OK;
 }

@@ -6,6 +6,18 @@
 
 #include "provider/chat_walk.h"
 
+// What an assistant said, by member.
+struct openai_said {
+    struct chat_text reasoning;
+    struct chat_text refusal;
+    struct chat_parts content;
+    struct chat_parts calls;
+};
+
+// All of it as parts, in the order in which they come about: reasoning, text, refusal, calls.
+err openai_content_said(struct chat_walk *w, const struct openai_said *said,
+                        struct chat_parts *out);
+
 // The value of a "content", which comes next: adds a TEXT, or each part.
 err openai_content_read(struct chat_walk *w, struct chat_parts *out);
 

@@ -3,17 +3,12 @@
 #include "provider/openai_chat.h"
 #include "provider/openai_content.h"
 
-#include <string.h>
-
 // The members of a message; what they make of it depends on its role, wherever that stands.
 struct message {
     struct chat_text role;
     struct chat_text name;
     struct chat_text call_id;
-    struct chat_text refusal;
-    struct chat_text reasoning;
-    struct chat_parts content;
-    struct chat_parts calls;
+    struct openai_said said;
     bool has_content;
 };
 
@@ -37,13 +32,13 @@ static err take_member(struct chat_walk *w, size_t name, struct message *m)
     case NAME: return chat_walk_text(w, &m->name);
     case CONTENT:
         m->has_content = true;
-        m->content.count = 0; // of a repeated member the last counts
-        return openai_content_read(w, &m->content);
-    case CALLS: m->calls.count = 0; return openai_content_read_calls(w, &m->calls);
+        m->said.content.count = 0; // of a repeated member the last counts
+        return openai_content_read(w, &m->said.content);
+    case CALLS: m->said.calls.count = 0; return openai_content_read_calls(w, &m->said.calls);
     case CALL_ID: return chat_walk_text(w, &m->call_id);
-    case FUNCTION: return openai_content_read_function(w, &m->calls);
-    case REFUSAL: return chat_walk_text(w, &m->refusal);
-    case REASONING: return chat_walk_text(w, &m->reasoning);
+    case FUNCTION: return openai_content_read_function(w, &m->said.calls);
+    case REFUSAL: return chat_walk_text(w, &m->said.refusal);
+    case REASONING: return chat_walk_text(w, &m->said.reasoning);
     default: return chat_walk_drop(w);
     }
 }
@@ -66,38 +61,15 @@ static void give_ids(struct chat_walk *w, struct openai_message_ids *ids, struct
     }
 }
 
-// The parts in the order in which they come about: reasoning, text, refusal, calls.
 static err make_assistant(struct chat_walk *w, struct message *m, struct openai_message_ids *ids,
                           struct chat_message *out)
 {
-    bool has_reasoning = chat_text_has(m->reasoning);
-    bool has_refusal = chat_text_has(m->refusal);
-    size_t total = has_reasoning + m->content.count + has_refusal + m->calls.count;
-    struct chat_parts all = {.room = total};
-    struct chat_part *part;
+    struct chat_parts all;
 
+    give_ids(w, ids, &m->said.calls);
+    TRY(openai_content_said(w, &m->said, &all));
     out->role = CHAT_ASSISTANT;
     out->name = m->name;
-    give_ids(w, ids, &m->calls);
-    if (total == m->content.count) {
-        use_parts(out, m->content);
-        return OK;
-    }
-    all.items = arena_array(w->arena, struct chat_part, total);
-    if (has_reasoning) {
-        TRY(chat_walk_add_part(w, &all, CHAT_PART_REASONING, &part));
-        part->text = m->reasoning;
-    }
-    if (m->content.count)
-        memcpy(all.items + all.count, m->content.items, m->content.count * sizeof(*part));
-    all.count += m->content.count;
-    if (has_refusal) {
-        TRY(chat_walk_add_part(w, &all, CHAT_PART_REFUSAL, &part));
-        part->text = m->refusal;
-    }
-    if (m->calls.count)
-        memcpy(all.items + all.count, m->calls.items, m->calls.count * sizeof(*part));
-    all.count += m->calls.count;
     use_parts(out, all);
     return OK;
 }
@@ -113,8 +85,8 @@ static err make_result(struct chat_walk *w, struct message *m, struct chat_text 
     TRY(chat_walk_add_part(w, &all, CHAT_PART_TOOL_RESULT, &result));
     result->id = call_id;
     result->name = m->name;
-    result->parts = m->content.items;
-    result->part_count = m->content.count;
+    result->parts = m->said.content.items;
+    result->part_count = m->said.content.count;
     out->role = CHAT_TOOL;
     use_parts(out, all);
     return OK;
@@ -126,7 +98,7 @@ static err make_spoken(struct chat_walk *w, const struct message *m, enum chat_r
     if (!m->has_content) return chat_walk_missing(w, names[CONTENT]);
     out->role = role;
     out->name = m->name;
-    use_parts(out, m->content);
+    use_parts(out, m->said.content);
     return OK;
 }
 

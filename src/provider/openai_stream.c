@@ -2,6 +2,7 @@
 
 #include "codec/json.h"
 #include "provider/openai.h"
+#include "provider/openai_usage.h"
 
 #include <string.h>
 
@@ -59,26 +60,12 @@ struct choice {
 
 static err take_usage(struct json_reader *r, struct event *t)
 {
-    struct token_usage usage = {.is_known = false};
+    struct token_usage usage;
     enum json_kind kind;
-    struct json_value v;
-    str key;
-    err e = OK;
 
     TRY(json_peek(r, &kind));
-    if (kind != JSON_OBJECT) return json_value(r, &v);
-    TRY(json_enter(r));
-    while (!(e = json_member(r, &key))) {
-        TRY(json_value(r, &v));
-        // A count that is no number is the upstream's affair, not a broken stream.
-        if (json_string_is(key, STR("prompt_tokens")) || json_string_is(key, STR("input_tokens")))
-            usage.is_known |= !json_to_u64(v, UINT64_MAX, &usage.input_tokens);
-        if (json_string_is(key, STR("completion_tokens")) ||
-            json_string_is(key, STR("output_tokens")))
-            usage.is_known |= !json_to_u64(v, UINT64_MAX, &usage.output_tokens);
-    }
-    if (e != ERR_EOF) return e;
-    t->has_usage = true;
+    TRY(openai_usage_read(r, &usage));
+    if (kind == JSON_OBJECT) t->has_usage = true;
     if (usage.is_known) t->next.usage = usage;
     return OK;
 }

@@ -1,0 +1,21 @@
+// OpenAI's chats as a dialect.
+
+#include "provider/dialect.h"
+#include "provider/openai_answer.h"
+#include "provider/openai_chat.h"
+#include "provider/openai_error.h"
+#include "provider/openai_events.h"
+
+const struct dialect dialect_openai = {
+    .name = STR_INIT("openai"),
+    .content_type = STR_INIT("application/json"),
+    .read_request = openai_chat_read,
+    .write_request = openai_chat_write,
+    .read_answer = openai_answer_read,
+    .write_answer = openai_answer_write,
+    .read_error = openai_error_read,
+    .write_error = openai_error_write,
+    .status = openai_error_status,
+    .reader_new = openai_events_read_new,
+    .writer_new = openai_events_write_new,
+};
