@@ -212,6 +212,27 @@ TEST(openai_chat_puts_media_of_results_behind_the_last_of_them)
     check_messages(messages, 2, OK, want);
 }
 
+TEST(openai_chat_puts_media_of_results_before_what_else_a_message_says)
+{
+    static struct chat_part png[] = {PNG};
+    static struct chat_part parts[] = {
+        {.kind = CHAT_PART_TOOL_RESULT, .id = PLAIN("c"), .parts = png, .part_count = 1},
+        TEXT("hi"),
+        {.kind = CHAT_PART_TOOL_RESULT, .id = PLAIN("d"), .parts = hi, .part_count = 1},
+    };
+    static struct chat_message messages[] = {
+        {.role = CHAT_USER, .parts = parts, .part_count = 2},
+        {.role = CHAT_TOOL, .parts = parts + 2, .part_count = 1},
+    };
+
+    check_messages(messages, 2, OK,
+                   "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"\"},"
+                   "{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+                   "\"text\":\"Part of the result of c:\"},{\"type\":\"image_url\","
+                   "\"image_url\":{\"url\":\"data:image/png;base64,Zm9v\"}}]}," HI ","
+                   "{\"role\":\"tool\",\"tool_call_id\":\"d\",\"content\":\"hi\"}]}");
+}
+
 static void check_refused(enum chat_role role, struct chat_part part, const char *problem)
 {
     struct chat_message messages[] = {{.role = CHAT_USER, .parts = hi, .part_count = 1},
