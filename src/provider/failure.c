@@ -65,7 +65,7 @@ struct clues {
     str code;
     str type;
     str param;
-    str inner; // the code of Azure's innererror
+    str inner; // the code of Azure's innererror or Anthropic's details
     str message;
     str detail;      // what an upstream of the upstream said
     uint64_t number; // a code that is a number, 0 for none
@@ -105,7 +105,7 @@ static err enter_object(struct json_reader *r)
     return ERR_EOF;
 }
 
-// What lies below an error: Azure's innererror and OpenRouter's metadata.
+// What lies below an error: Azure's innererror, OpenRouter's metadata and Anthropic's details.
 static err read_below(struct json_reader *r, struct clues *c)
 {
     struct json_value v;
@@ -113,7 +113,7 @@ static err read_below(struct json_reader *r, struct clues *c)
     err e = enter_object(r);
 
     while (!e && !(e = json_member(r, &key))) {
-        if (json_string_is(key, STR("code"))) {
+        if (json_string_is(key, STR("code")) || json_string_is(key, STR("error_code"))) {
             e = read_text(r, &c->inner);
         } else if (json_string_is(key, STR("raw"))) {
             e = read_text(r, &c->detail);
@@ -133,7 +133,8 @@ static err read_clue(struct json_reader *r, str key, struct clues *c)
     if (json_string_is(key, STR("type"))) return read_text(r, &c->type);
     if (json_string_is(key, STR("param"))) return read_text(r, &c->param);
     if (json_string_is(key, STR("message"))) return read_text(r, &c->message);
-    if (json_string_is(key, STR("innererror")) || json_string_is(key, STR("metadata")))
+    if (json_string_is(key, STR("innererror")) || json_string_is(key, STR("metadata")) ||
+        json_string_is(key, STR("details")))
         return read_below(r, c);
     return json_value(r, &v);
 }
@@ -236,7 +237,8 @@ static enum failure of_status(unsigned status)
     return status < 500 ? FAILURE_CLIENT : FAILURE_SERVER;
 }
 
-// Codes and types that say it all, of OpenAI, Azure, Mistral, llama.cpp, Moonshot and Alibaba.
+// Codes and types that say it all, of OpenAI, Anthropic, Azure, Mistral, llama.cpp, Moonshot and
+// Alibaba.
 static const struct {
     str name;
     enum failure failure;
@@ -254,6 +256,10 @@ static const struct {
     {STR_INIT("billing_hard_limit_reached"), FAILURE_QUOTA},
     {STR_INIT("billing_not_active"), FAILURE_QUOTA},
     {STR_INIT("exceeded_current_quota_error"), FAILURE_QUOTA},
+    {STR_INIT("billing_error"), FAILURE_QUOTA},
+    {STR_INIT("contract_spend_limit_reached"), FAILURE_QUOTA},
+    {STR_INIT("enforced_spend_limit_reached"), FAILURE_QUOTA},
+    {STR_INIT("organization_on_hold"), FAILURE_DENIED},
     {STR_INIT("model_not_found"), FAILURE_ABSENT},
     {STR_INIT("DeploymentNotFound"), FAILURE_ABSENT},
     {STR_INIT("invalid_model"), FAILURE_ABSENT},
@@ -271,16 +277,22 @@ static const struct {
     {400, FAILURE_CONTEXT, STR_INIT("maximum context length"), STR_INIT("")},
     {400, FAILURE_CONTEXT, STR_INIT("exceeds the context window"), STR_INIT("")},
     {400, FAILURE_CONTEXT, STR_INIT("exceeds the available context size"), STR_INIT("")},
+    {400, FAILURE_CONTEXT, STR_INIT("^prompt is too long"), STR_INIT("")},
+    {400, FAILURE_CONTEXT, STR_INIT("^input length and `max_tokens`"), STR_INIT("exceed")},
     {500, FAILURE_CONTEXT, STR_INIT("exceeds the available context size"), STR_INIT("")},
     {413, FAILURE_CONTEXT, STR_INIT("maximum context length"), STR_INIT("")},
     {422, FAILURE_CONTEXT, STR_INIT("maximum context length"), STR_INIT("")},
     {422, FAILURE_CONTEXT, STR_INIT("`inputs` tokens"), STR_INIT("`max_new_tokens` must be")},
     {400, FAILURE_FILTER, STR_INIT("content management policy"), STR_INIT("")},
     {400, FAILURE_FILTER, STR_INIT("content exists risk"), STR_INIT("")},
+    {400, FAILURE_FILTER, STR_INIT("blocked by content filtering policy"), STR_INIT("")},
+    {400, FAILURE_QUOTA, STR_INIT("^your credit balance is too low"), STR_INIT("")},
+    {400, FAILURE_QUOTA, STR_INIT("^you have reached your specified"), STR_INIT("usage limits")},
     {403, FAILURE_FILTER, STR_INIT("moderation"), STR_INIT("flagged")},
     {404, FAILURE_ABSENT, STR_INIT("^the model "), STR_INIT("does not exist")},
     {404, FAILURE_ABSENT, STR_INIT("^model "), STR_INIT("not found, try pulling")},
     {404, FAILURE_ABSENT, STR_INIT("^no endpoints found for "), STR_INIT("")},
+    {404, FAILURE_ABSENT, STR_INIT("^model:"), STR_INIT("")},
     {400, FAILURE_ABSENT, STR_INIT("is not a valid model id"), STR_INIT("")},
     {400, FAILURE_PREFILL, STR_INIT("prefill"), STR_INIT("")},
     {400, FAILURE_PREFILL, STR_INIT("end with a user message"), STR_INIT("")},
@@ -354,7 +366,7 @@ static unsigned status_of(const struct clues *c)
         {STR_INIT("invalid_api_key"), 401},         {STR_INIT("permission_error"), 403},
         {STR_INIT("not_found_error"), 404},         {STR_INIT("NotFoundError"), 404},
         {STR_INIT("overloaded_error"), 503},        {STR_INIT("unavailable_error"), 503},
-        {STR_INIT("engine_overloaded_error"), 503},
+        {STR_INIT("engine_overloaded_error"), 503}, {STR_INIT("request_too_large"), 413},
     };
 
     if (c->number >= STATUS_LEAST) return (unsigned)c->number;

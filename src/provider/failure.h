@@ -47,8 +47,8 @@ unsigned failure_rules(enum failure f);
 str failure_name(enum failure f);
 
 // The class of an answer by its status and, where that is one of OpenAI's shape or a relative of
-// it, its body. The body may be anything, cut or empty: then the status decides. FAILURE_NONE for
-// a status of success, unless the body is nothing but an error.
+// it, as Anthropic's is, its body. The body may be anything, cut or empty: then the status decides.
+// FAILURE_NONE for a status of success, unless the body is nothing but an error.
 enum failure failure_of_answer(unsigned status, str body);
 
 // The class of an event that a stream reported an error with; FAILURE_NONE for one that has none,

@@ -257,6 +257,71 @@ TEST(failure_knows_answers_of_other_providers)
             {429, FAILURE_QUOTA, "[{\"error\":{\"code\":\"insufficient_quota\"}}]"});
 }
 
+#define OF_ANTHROPIC(type, message)                                                                \
+    "{\"type\":\"error\",\"error\":{\"type\":\"" type "\",\"message\":\"" message                  \
+    "\"},\"request_id\":\"req_1\"}"
+
+TEST(failure_knows_answers_of_anthropic)
+{
+    ANSWERS(
+        {400, FAILURE_CONTEXT,
+         OF_ANTHROPIC("invalid_request_error",
+                      "prompt is too long: 210000 tokens > 200000 maximum")},
+        {400, FAILURE_CONTEXT,
+         OF_ANTHROPIC("invalid_request_error", "input length and `max_tokens` exceed context "
+                                               "limit: 190000 + 20000 > 200000")},
+        {400, FAILURE_QUOTA,
+         OF_ANTHROPIC("invalid_request_error",
+                      "Your credit balance is too low to access the Anthropic API.")},
+        {400, FAILURE_QUOTA,
+         OF_ANTHROPIC("invalid_request_error", "You have reached your specified API usage limits. "
+                                               "You will regain access on 2026-12-01.")},
+        {400, FAILURE_FILTER,
+         OF_ANTHROPIC("invalid_request_error", "Output blocked by content filtering policy")},
+        {400, FAILURE_PREFILL,
+         OF_ANTHROPIC("invalid_request_error", "This model does not support assistant message "
+                                               "prefill.")},
+        {400, FAILURE_CLIENT, OF_ANTHROPIC("invalid_request_error", "max_tokens: Field required")},
+        // A user's words, quoted.
+        {400, FAILURE_CLIENT,
+         OF_ANTHROPIC("invalid_request_error", "text: 'prompt is too long' is no enum")},
+        {401, FAILURE_DENIED, OF_ANTHROPIC("authentication_error", "invalid x-api-key")},
+        {402, FAILURE_QUOTA, OF_ANTHROPIC("billing_error", "x")},
+        {403, FAILURE_DENIED, OF_ANTHROPIC("permission_error", "x")},
+        {404, FAILURE_ABSENT, OF_ANTHROPIC("not_found_error", "model: claude-0")},
+        {404, FAILURE_CLIENT, OF_ANTHROPIC("not_found_error", "Not Found")},
+        {413, FAILURE_CLIENT, OF_ANTHROPIC("request_too_large", "Request exceeds the maximum")},
+        {429, FAILURE_LIMITED, OF_ANTHROPIC("rate_limit_error", "x")},
+        {429, FAILURE_QUOTA,
+         "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"x\","
+         "\"details\":{\"error_code\":\"enforced_spend_limit_reached\"}}}"},
+        {500, FAILURE_SERVER, OF_ANTHROPIC("api_error", "Internal server error")},
+        {504, FAILURE_SERVER, OF_ANTHROPIC("timeout_error", "x")},
+        {529, FAILURE_OVERLOADED, OF_ANTHROPIC("overloaded_error", "Overloaded")});
+}
+
+TEST(failure_of_an_event_of_anthropic_is_told_by_its_type)
+{
+    static const struct {
+        const char *data;
+        enum failure want;
+    } rows[] = {
+        {OF_ANTHROPIC("overloaded_error", "Overloaded"), FAILURE_OVERLOADED},
+        {OF_ANTHROPIC("rate_limit_error", "x"), FAILURE_LIMITED},
+        {OF_ANTHROPIC("invalid_request_error", "prompt is too long: 2 tokens > 1 maximum"),
+         FAILURE_CONTEXT},
+        {OF_ANTHROPIC("billing_error", "x"), FAILURE_QUOTA},
+        {OF_ANTHROPIC("request_too_large", "x"), FAILURE_CLIENT},
+        {OF_ANTHROPIC("api_error", "x"), FAILURE_SERVER},
+        {OF_ANTHROPIC("timeout_error", "x"), FAILURE_SERVER},
+        {"{\"type\":\"message_stop\"}", FAILURE_NONE},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        CHECK_EQ(failure_of_event(str_from_c(rows[i].data)), rows[i].want);
+    }
+}
+
 TEST(failure_knows_how_a_prefill_is_refused)
 {
     ANSWERS({400, FAILURE_PREFILL, "{\"error\":{\"code\":\"invalid_prefill\"}}"},
