@@ -185,6 +185,39 @@ static bool read_asctime(str s, struct date *d)
            s.len == 0;
 }
 
+// 1994-11-06T08:49:37Z (RFC 3339), perhaps with a fraction or an offset of zero. The fraction is
+// rounded up to the next second.
+static bool read_rfc3339(str s, struct date *d)
+{
+    uint64_t fraction = 0;
+
+    if (!take_number(&s, 4, &d->year) || !take(&s, STR("-")) || !take_number(&s, 2, &d->month) ||
+        !take(&s, STR("-")) || !take_number(&s, 2, &d->day) || !take(&s, STR("T")) ||
+        !take_clock(&s, &d->second) || d->month < 1 || d->month > 12)
+        return false;
+    d->month--;
+    if (take(&s, STR("."))) {
+        size_t digits = 0;
+        while (digits < s.len && octet_is_digit(s.ptr[digits])) {
+            fraction |= (uint64_t)(s.ptr[digits++] - '0');
+        }
+        if (!digits) return false;
+        s = str_sub(s, digits, s.len);
+    }
+    d->second += fraction != 0;
+    return str_eq(s, STR("Z")) || str_eq(s, STR("+00:00"));
+}
+
+// The wait until a date; false where it is none.
+static bool wait_until(const struct date *d, usec wall_now, uint64_t *out_us)
+{
+    if (d->day < 1 || d->day > 31 || d->year < 1900) return false;
+    int64_t wait_s = seconds_of(d) - wall_now / SECOND_US;
+    int64_t wait_us = wait_s * SECOND_US - wall_now % SECOND_US;
+    *out_us = wait_us > 0 ? (uint64_t)wait_us : 0;
+    return true;
+}
+
 // The day of the week is not compared with the date: nothing follows from it.
 static bool read_date(str s, usec wall_now, uint64_t *out_us)
 {
@@ -200,11 +233,7 @@ static bool read_date(str s, usec wall_now, uint64_t *out_us)
     bool has_comma = take(&rest, STR(","));
     if (!(has_comma ? read_imf(rest, &d) || read_rfc850(rest, now_s, &d) : read_asctime(rest, &d)))
         return false;
-    if (d.day < 1 || d.day > 31 || d.year < 1900) return false;
-    int64_t wait_s = seconds_of(&d) - now_s;
-    int64_t wait_us = wait_s * SECOND_US - wall_now % SECOND_US;
-    *out_us = wait_us > 0 ? (uint64_t)wait_us : 0;
-    return true;
+    return wait_until(&d, wall_now, out_us);
 }
 
 static str value_of(const struct h1_head *head, str name)
@@ -214,8 +243,16 @@ static str value_of(const struct h1_head *head, str name)
     return field ? field->value : STR("");
 }
 
+// A duration of OpenAI's or a time of Anthropic's.
+static bool read_reset(str s, usec wall_now, uint64_t *out_us)
+{
+    struct date d = {0};
+
+    return read_duration(s, out_us) || (read_rfc3339(s, &d) && wait_until(&d, wall_now, out_us));
+}
+
 // Of the limits that are used up, the one that resets last.
-static bool read_resets(const struct h1_head *head, uint64_t *out_us)
+static bool read_resets(const struct h1_head *head, usec wall_now, uint64_t *out_us)
 {
     static const struct {
         str remaining;
@@ -223,6 +260,14 @@ static bool read_resets(const struct h1_head *head, uint64_t *out_us)
     } limits[] = {
         {STR_INIT("x-ratelimit-remaining-requests"), STR_INIT("x-ratelimit-reset-requests")},
         {STR_INIT("x-ratelimit-remaining-tokens"), STR_INIT("x-ratelimit-reset-tokens")},
+        {STR_INIT("anthropic-ratelimit-requests-remaining"),
+         STR_INIT("anthropic-ratelimit-requests-reset")},
+        {STR_INIT("anthropic-ratelimit-tokens-remaining"),
+         STR_INIT("anthropic-ratelimit-tokens-reset")},
+        {STR_INIT("anthropic-ratelimit-input-tokens-remaining"),
+         STR_INIT("anthropic-ratelimit-input-tokens-reset")},
+        {STR_INIT("anthropic-ratelimit-output-tokens-remaining"),
+         STR_INIT("anthropic-ratelimit-output-tokens-reset")},
     };
     bool is_found = false;
     uint64_t longest = 0;
@@ -231,7 +276,7 @@ static bool read_resets(const struct h1_head *head, uint64_t *out_us)
     for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
         uint64_t remaining = 1;
         (void)str_to_u64(value_of(head, limits[i].remaining), UINT64_MAX, &remaining);
-        if (remaining || !read_duration(value_of(head, limits[i].reset), &us)) continue;
+        if (remaining || !read_reset(value_of(head, limits[i].reset), wall_now, &us)) continue;
         is_found = true;
         if (us > longest) longest = us;
     }
@@ -246,7 +291,7 @@ err retry_after_read(const struct h1_head *head, usec wall_now, msec *out)
 
     if (!read_decimal(value_of(head, STR("retry-after-ms")), 1000, &us) &&
         !read_decimal(seconds, SECOND_US, &us) && !read_date(seconds, wall_now, &us) &&
-        !read_resets(head, &us))
+        !read_resets(head, wall_now, &us))
         return ERR_ABSENT;
     *out = us < most_us ? (msec)((us + 999) / 1000) : RETRY_AFTER_MAX_MS;
     return OK;

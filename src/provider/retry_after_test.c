@@ -166,6 +166,30 @@ TEST(retry_after_takes_the_reset_of_a_limit_that_is_used_up)
              540'000);
 }
 
+#define ANTHROPIC(limit, remaining, time)                                                          \
+    "anthropic-ratelimit-" limit "-remaining: " remaining "\r\nanthropic-ratelimit-" limit         \
+    "-reset: " time
+
+TEST(retry_after_takes_the_time_at_which_a_limit_of_anthropic_resets)
+{
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-06T08:49:37Z")), 36'750);
+    CHECK_EQ(read(ANTHROPIC("tokens", "0", "1994-11-06T08:49:37+00:00")), 36'750);
+    CHECK_EQ(read(ANTHROPIC("input-tokens", "0", "1994-11-06T08:49:36.001Z")), 36'750);
+    CHECK_EQ(read(ANTHROPIC("output-tokens", "0", "1994-11-06T08:48:00Z")), 0);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-06T08:49:01Z") "\r\n" ANTHROPIC(
+                 "tokens", "0", "1994-11-06T08:49:02Z")),
+             1750);
+    CHECK_EQ(read(ANTHROPIC("requests", "7", "1994-11-06T08:49:37Z")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-13-06T08:49:37Z")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-00-06T08:49:37Z")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-00T08:49:37Z")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-06T08:49:37.Z")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-06T08:49:37+01:00")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-06T08:49:37")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-06")), -1);
+    CHECK_EQ(read(ANTHROPIC("requests", "0", "1994-11-06T08:49:37Z") "\r\nretry-after: 2"), 2000);
+}
+
 static msec reset(const char *duration)
 {
     char lines[200];
