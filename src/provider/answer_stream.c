@@ -1,5 +1,6 @@
 #include "provider/answer_stream.h"
 
+#include "provider/anthropic.h"
 #include "provider/openai.h"
 
 err answer_stream_event(struct answer_stream *s, str data)
@@ -7,11 +8,13 @@ err answer_stream_event(struct answer_stream *s, str data)
     switch (s->kind) {
     case ANSWER_OPENAI_CHAT:
     case ANSWER_OPENAI_RESPONSES: return openai_stream_event(s, data);
+    case ANSWER_ANTHROPIC: return anthropic_stream_event(s, data);
     }
     return ERR_SYNTAX;
 }
 
 bool answer_stream_is_complete(const struct answer_stream *s)
 {
-    return s->is_finished || s->is_done || s->has_failed;
+    if (s->is_done || s->has_failed) return true;
+    return s->kind != ANSWER_ANTHROPIC && s->is_finished;
 }

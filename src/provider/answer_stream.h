@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum answer_kind { ANSWER_OPENAI_CHAT, ANSWER_OPENAI_RESPONSES };
+enum answer_kind { ANSWER_OPENAI_CHAT, ANSWER_OPENAI_RESPONSES, ANSWER_ANTHROPIC };
 
 // Tokens as a provider counts them, in the sense that all providers' counts can be given: input is
 // all of the prompt, whether it was cached or not; output is all that was made, reasoning included.
@@ -31,7 +31,8 @@ struct answer_delta {
                         // NULL where it has none
     bool has_reasoning; // and not just an empty one, as with all below
     bool has_other;     // part of the answer that is not choice 0's text: tool calls, a refusal,
-                        // audio, log probabilities, another choice; of responses any part
+                        // audio, log probabilities, another choice; of responses any part; of
+                        // Anthropic's citations and texts behind the first too
     bool is_finish;     // of any choice
     bool is_usage_only; // no choice, but token counts: what stream_options.include_usage adds
     bool is_error;
@@ -42,12 +43,13 @@ struct answer_stream {
     uint64_t choices_expected; // at least so many must finish; 0 means 1
     uint64_t choices_seen;     // a bit a choice index
     uint64_t choices_finished;
-    bool is_done;      // "[DONE]" came
-    bool is_finished;  // a finish came
-    bool has_failed;   // an in-band error came: the upstream has told the client itself
-    bool has_content;  // any part of an answer came, or a finish: more than a receipt or a role
-    uint64_t sequence; // of the last event of a responses stream
-    uint64_t parts;    // of the answer that came, in events of their own: mostly a token each
+    uint64_t text_block; // of Anthropic's: the index of the first text, plus 1; 0: none yet
+    bool is_done;        // "[DONE]" or message_stop came
+    bool is_finished;    // a finish came
+    bool has_failed;     // an in-band error came: the upstream has told the client itself
+    bool has_content;    // any part of an answer came, or a finish: more than a receipt or a role
+    uint64_t sequence;   // of the last event of a responses stream
+    uint64_t parts;      // of the answer that came, in events of their own: mostly a token each
     struct token_usage usage;
     struct answer_delta delta; // of the event taken last
 };
@@ -56,5 +58,5 @@ struct answer_stream {
 // dialect; the state is then as before.
 err answer_stream_event(struct answer_stream *s, str data);
 
-// Whether the stream may end here.
+// Whether the stream may end here: at a finish or a mark of the end; of Anthropic's at the mark.
 bool answer_stream_is_complete(const struct answer_stream *s);
