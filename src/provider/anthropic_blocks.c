@@ -207,16 +207,20 @@ static err refuse(struct anthropic_blocks *b, err e, str problem, size_t index)
 
 static err write_call(struct anthropic_blocks *b, const struct chat_part *p, size_t index)
 {
-    str arguments;
+    str arguments = {.ptr = NULL};
 
     err e = anthropic_blocks_arguments(p->arguments, &b->arena, &arguments);
-    if (e)
+    if (e && !b->is_answer)
         return refuse(b, e, STR("The arguments of this call of a tool are no JSON object."), index);
     open_block(b, STR("tool_use"));
     json_write_key(&b->w, STR("id"));
     json_write_str(&b->w, anthropic_blocks_id(p->id, &b->arena));
     write_text_member(b, STR("name"), p->name);
-    write_raw(b, STR("input"), arguments);
+    if (e) {
+        write_text_member(b, STR("input"), p->arguments);
+    } else {
+        write_raw(b, STR("input"), arguments);
+    }
     close_block(b, p);
     return OK;
 }

@@ -1,7 +1,9 @@
 // anthropic_blocks: parts of messages, written as blocks of Anthropic's dialect.
 //
 // Requests and answers consist of the same blocks. A part that says nothing is none: the API
-// refuses texts of white space alone. Pure.
+// refuses texts of white space alone. In an answer, reasoning needs no signature, and arguments
+// that are no JSON object, as those of an answer that was cut, stand as a string in the place of
+// the object, where nobody takes them for whole. Pure.
 #pragma once
 
 #include "provider/chat.h"
@@ -12,7 +14,7 @@ struct anthropic_blocks {
     struct chat_notes *notes;
     struct arena arena; // for what must be decoded to be checked
     size_t message;     // the index of the one that is written
-    bool is_answer;     // reasoning needs no signature
+    bool is_answer;
 };
 
 void anthropic_blocks_init(struct anthropic_blocks *b, struct gather *out, struct chat_notes *n);

@@ -269,6 +269,9 @@ static err read_tool_use(struct anthropic_content *c, struct block *b)
     part->arguments = chat_text_plain(STR("{}"));
     if (b->found[INPUT].kind == JSON_OBJECT) {
         part->arguments = chat_text_plain(b->found[INPUT].text);
+    } else if (b->found[INPUT].kind == JSON_STRING) {
+        // What a model wrote that is no object comes so in our answers (anthropic_blocks.h).
+        part->arguments = chat_text_json(json_raw(b->found[INPUT]));
     } else if (b->found[INPUT].kind != JSON_NULL) {
         return anthropic_content_refuse(c, ERR_TYPE, STR("An object is required here."), ".input");
     }

@@ -54,7 +54,7 @@ static void write_member(struct json_writer *w, str key, str value)
     json_write_str(w, value);
 }
 
-err anthropic_error_write(struct buf *out, const struct chat_error *e)
+err anthropic_error_write(const struct chat_error *e, struct buf *out)
 {
     struct json_writer w;
 
@@ -76,10 +76,10 @@ err anthropic_error_write(struct buf *out, const struct chat_error *e)
     return w.error;
 }
 
-err anthropic_error_write_event(struct buf *out, const struct chat_error *e)
+err anthropic_error_write_event(const struct chat_error *e, struct buf *out)
 {
     TRY(buf_append(out, STR("event: error\ndata: ")));
-    TRY(anthropic_error_write(out, e));
+    TRY(anthropic_error_write(e, out));
     return buf_append(out, STR("\n\n"));
 }
 

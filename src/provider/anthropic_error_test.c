@@ -45,7 +45,7 @@ static void check_written(const struct chat_error *e, str want)
     struct buf out;
 
     buf_init(&out, 1000);
-    CHECK_EQ(anthropic_error_write(&out, e), OK);
+    CHECK_EQ(anthropic_error_write(e, &out), OK);
     CHECK_SAME(buf_view(&out), want);
     buf_done(&out);
 }
@@ -71,7 +71,7 @@ TEST(anthropic_error_of_a_stream_is_an_event_with_its_name)
     struct buf out;
 
     buf_init(&out, 1000);
-    CHECK_EQ(anthropic_error_write_event(&out, &(struct chat_error){.status = 504}), OK);
+    CHECK_EQ(anthropic_error_write_event(&(struct chat_error){.status = 504}, &out), OK);
     CHECK_STR(buf_view(&out), "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
                               "\"timeout_error\",\"message\":\"\"},\"request_id\":null}\n\n");
     buf_done(&out);

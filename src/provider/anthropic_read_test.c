@@ -362,26 +362,46 @@ TEST(anthropic_read_of_a_count_needs_no_maximum)
     tell_done(&t);
 }
 
-TEST(anthropic_read_says_what_is_wrong_and_where)
+struct wrong {
+    const char *body;
+    err e;
+    const char *param;
+};
+
+static void check_wrong(const struct wrong *rows, size_t count)
 {
-    static const struct {
-        const char *body;
-        err e;
-        const char *param;
-    } rows[] = {
-        {"", ERR_SYNTAX, ""},
-        {"[]", ERR_SYNTAX, ""},
-        {"{\"model\":\"m\"", ERR_SYNTAX, ""},
-        {"{\"model\":\"\xff\"}", ERR_SYNTAX, ""},
-        {REQUEST(HI) " x", ERR_SYNTAX, ""},
-        {"{\"max_tokens\":1," HI "}", ERR_TYPE, "model"},
-        {"{\"model\":1}", ERR_TYPE, "model"},
-        {"{\"model\":\"m\",\"max_tokens\":1}", ERR_TYPE, "messages"},
-        {REQUEST("\"messages\":[]"), ERR_RANGE, "messages"},
-        {REQUEST("\"messages\":[1]"), ERR_TYPE, "messages[0]"},
-        {REQUEST("\"messages\":[{\"role\":\"tool\",\"content\":\"a\"}]"), ERR_TYPE,
-         "messages[0].role"},
-        {REQUEST("\"messages\":[{\"role\":\"user\"}]"), ERR_TYPE, "messages[0].content"},
+    struct told t;
+
+    for (size_t i = 0; i < count; i++) {
+        tell(&t, rows[i].body);
+        if (t.e != rows[i].e || !str_eq(t.notes.param, str_from_c(rows[i].param)))
+            test_fail(__FILE__, __LINE__, "%s: %s at '%" STR_FMT "'", rows[i].body, err_name(t.e),
+                      STR_ARG(t.notes.param));
+        CHECK(t.notes.problem.len > 0);
+        tell_done(&t);
+    }
+}
+
+#define WRONG(...)                                                                                 \
+    check_wrong((const struct wrong[]){__VA_ARGS__},                                               \
+                sizeof((const struct wrong[]){__VA_ARGS__}) / sizeof(struct wrong))
+
+TEST(anthropic_read_says_which_message_is_wrong)
+{
+    WRONG({"", ERR_SYNTAX, ""}, {"[]", ERR_SYNTAX, ""}, {"{\"model\":\"m\"", ERR_SYNTAX, ""},
+          {"{\"model\":\"\xff\"}", ERR_SYNTAX, ""}, {REQUEST(HI) " x", ERR_SYNTAX, ""},
+          {"{\"max_tokens\":1," HI "}", ERR_TYPE, "model"}, {"{\"model\":1}", ERR_TYPE, "model"},
+          {"{\"model\":\"m\",\"max_tokens\":1}", ERR_TYPE, "messages"},
+          {REQUEST("\"messages\":[]"), ERR_RANGE, "messages"},
+          {REQUEST("\"messages\":[1]"), ERR_TYPE, "messages[0]"},
+          {REQUEST("\"messages\":[{\"role\":\"tool\",\"content\":\"a\"}]"), ERR_TYPE,
+           "messages[0].role"},
+          {REQUEST("\"messages\":[{\"role\":\"user\"}]"), ERR_TYPE, "messages[0].content"});
+}
+
+TEST(anthropic_read_says_which_block_is_wrong)
+{
+    WRONG(
         {USER("{}"), ERR_TYPE, "messages[0].content[0].type"},
         {USER("7"), ERR_TYPE, "messages[0].content[0]"},
         {USER("{\"type\":\"text\"}"), ERR_TYPE, "messages[0].content[0].text"},
@@ -397,7 +417,7 @@ TEST(anthropic_read_says_what_is_wrong_and_where)
         {USER("{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\"}"), ERR_UNSUPPORTED,
          "messages[0].content[0].type"},
         {ASSISTANT("{\"type\":\"a_new_block\"}"), ERR_UNSUPPORTED, "messages[0].content[0].type"},
-        {ASSISTANT("{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":\"\"}"), ERR_TYPE,
+        {ASSISTANT("{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":[]}"), ERR_TYPE,
          "messages[0].content[0].input"},
         {USER("{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":[{\"type\":\"text\"}]}"),
          ERR_TYPE, "messages[0].content[0].content[0].text"},
@@ -405,7 +425,12 @@ TEST(anthropic_read_says_what_is_wrong_and_where)
          "messages[0].content[0].is_error"},
         {USER("{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":"
               "\"document\"}]}}"),
-         ERR_UNSUPPORTED, "messages[0].content[0].source.content[0].type"},
+         ERR_UNSUPPORTED, "messages[0].content[0].source.content[0].type"});
+}
+
+TEST(anthropic_read_says_which_parameter_is_wrong)
+{
+    WRONG(
         {REQUEST(HI ",\"system\":[{\"type\":\"image\"}]"), ERR_UNSUPPORTED, "system[0].type"},
         {REQUEST(HI ",\"system\":1"), ERR_TYPE, "system"},
         {REQUEST(HI ",\"tools\":{}"), ERR_TYPE, "tools"},
@@ -432,18 +457,7 @@ TEST(anthropic_read_says_what_is_wrong_and_where)
         {REQUEST(HI ",\"output_config\":{\"format\":{\"type\":\"json\"}}"), ERR_TYPE,
          "output_config.format"},
         {"{\"model\":\"m\",\"max_tokens\":-1," HI "}", ERR_RANGE, "max_tokens"},
-        {"{\"model\":\"m\",\"max_tokens\":\"1\"," HI "}", ERR_TYPE, "max_tokens"},
-    };
-    struct told t;
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        tell(&t, rows[i].body);
-        if (t.e != rows[i].e || !str_eq(t.notes.param, str_from_c(rows[i].param)))
-            test_fail(__FILE__, __LINE__, "%s: %s at '%" STR_FMT "'", rows[i].body, err_name(t.e),
-                      STR_ARG(t.notes.param));
-        CHECK(t.notes.problem.len > 0);
-        tell_done(&t);
-    }
+        {"{\"model\":\"m\",\"max_tokens\":\"1\"," HI "}", ERR_TYPE, "max_tokens"});
 }
 
 TEST(anthropic_read_bounds_the_parts_of_a_request)

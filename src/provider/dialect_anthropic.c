@@ -1,0 +1,18 @@
+// The table of Anthropic's dialect (dialect.h).
+
+#include "provider/anthropic_dialect.h"
+#include "provider/anthropic_error.h"
+
+const struct dialect dialect_anthropic = {
+    .name = STR_INIT("anthropic"),
+    .content_type = STR_INIT("application/json"),
+    .read_request = anthropic_read_request,
+    .write_request = anthropic_write_request,
+    .read_answer = anthropic_answer_read,
+    .write_answer = anthropic_answer_write,
+    .read_error = anthropic_error_read,
+    .write_error = anthropic_error_write,
+    .status = anthropic_error_status,
+    .reader_new = anthropic_event_reader_new,
+    .writer_new = anthropic_event_writer_new,
+};
