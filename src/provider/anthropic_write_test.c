@@ -461,7 +461,8 @@ TEST(anthropic_write_inverts_the_wish_for_calls_one_by_one)
 
 TEST(anthropic_write_chooses_nothing_without_tools)
 {
-    struct chat_request q = REQUEST(HI, .tool_choice = {.kind = CHAT_CHOOSE_AUTO, .parallel = CHAT_NO});
+    struct chat_request q =
+        REQUEST(HI, .tool_choice = {.kind = CHAT_CHOOSE_AUTO, .parallel = CHAT_NO});
 
     check_lacks(q, "tool_choice");
     q.tool_choice.kind = CHAT_CHOOSE_ANY;
