@@ -69,8 +69,8 @@ static size_t space_before_end(str s, bool is_json)
     static const size_t lengths[] = {JSON_SHORT_ESCAPE, JSON_UNICODE_ESCAPE};
 
     for (size_t i = 0; is_json && i < 2; i++) {
-        if (!ends_with_escape(s, lengths[i])) continue;
-        return space_at(str_sub(s, s.len - lengths[i], lengths[i]), true);
+        str end = str_sub(s, s.len - lengths[i], lengths[i]);
+        if (ends_with_escape(s, lengths[i]) && space_at(end, true) == lengths[i]) return lengths[i];
     }
     return is_space((unsigned char)s.ptr[s.len - 1]);
 }

@@ -310,6 +310,8 @@ static err read_thinking(struct anthropic_content *c, struct block *b)
 
     TRY(add(c, b->out, CHAT_PART_REASONING, &part));
     TRY(read_option(c, b->found[SIGNATURE], ".signature", &part->signature));
+    // Our answers have an empty one where there was none.
+    if (!chat_text_has(part->signature)) part->signature = (struct chat_text){0};
     return read_text(c, b->found[THINKING], ".thinking", &part->text);
 }
 

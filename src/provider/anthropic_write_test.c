@@ -201,6 +201,7 @@ TEST(anthropic_write_cuts_white_space_at_the_end_of_a_prefill_only)
         {{.bytes = STR_INIT("a\\\\\\n"), .is_json = true}, "\"a\\\\\""},
         {{.bytes = STR_INIT("a\\\\u0020"), .is_json = true}, "\"a\\\\u0020\""},
         {{.bytes = STR_INIT("a\\\""), .is_json = true}, "\"a\\\"\""},
+        {{.bytes = STR_INIT("a\\t7\\/a"), .is_json = true}, "\"a\\t7\\/a\""},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
