@@ -50,14 +50,25 @@ void mock_member_array(struct json_writer *w, str key)
     json_write_array(w);
 }
 
-void mock_member_id(struct json_writer *w, str key, str prefix, const struct mock_say *s)
+void mock_member_id_nth(struct json_writer *w, str key, str prefix, const struct mock_say *s,
+                        size_t nth)
 {
     char id[ID_BYTES_MAX];
+    size_t len = prefix.len + s->digits.len;
 
-    assert(prefix.len + s->digits.len <= sizeof(id));
+    assert(len + 2 <= sizeof(id) && nth < 100);
     memcpy(id, prefix.ptr, prefix.len);
     memcpy(id + prefix.len, s->digits.ptr, s->digits.len);
-    mock_member_str(w, key, (str){.ptr = id, .len = prefix.len + s->digits.len});
+    if (nth) {
+        id[len++] = (char)('0' + nth / 10);
+        id[len++] = (char)('0' + nth % 10);
+    }
+    mock_member_str(w, key, (str){.ptr = id, .len = len});
+}
+
+void mock_member_id(struct json_writer *w, str key, str prefix, const struct mock_say *s)
+{
+    mock_member_id_nth(w, key, prefix, s, 0);
 }
 
 void mock_member_words(struct json_writer *w, str key, const struct mock_words *words)

@@ -1,6 +1,7 @@
-// Design: a stream is a walk over (step, choice): every choice's role, then the words, each to
-// every choice, then every choice's finish, the usage and the end mark. An event is written from
-// the walk's place alone, so a stream holds no text of its own.
+// Design: a stream is a walk over (step, block, choice): every choice's role, then block by block
+// the words, each to every choice, then every choice's finish, the usage and the end mark. A call
+// that begins the answer is opened by the event of the role, any other one by an event of its own.
+// An event is written from the walk's place alone, so a stream holds no text of its own.
 #include "assess/mock/mock_openai.h"
 
 #include "assess/mock/mock_member.h"
@@ -10,7 +11,7 @@
 
 enum { ID_BYTES_MAX = 64 };
 
-enum step { STEP_ROLE, STEP_WORD, STEP_FINISH, STEP_USAGE, STEP_DONE, STEP_END };
+enum step { STEP_ROLE, STEP_OPEN, STEP_WORD, STEP_FINISH, STEP_USAGE, STEP_DONE, STEP_END };
 
 static str fingerprint = STR_INIT("fp_mock");
 
@@ -36,11 +37,11 @@ static void write_usage(struct json_writer *w, const struct mock_say *s)
     mock_member_u64(w, STR("completion_tokens"), s->completion_tokens);
     mock_member_u64(w, STR("total_tokens"), s->prompt_tokens + s->completion_tokens);
     mock_member_object(w, STR("prompt_tokens_details"));
-    mock_member_u64(w, STR("cached_tokens"), 0);
+    mock_member_u64(w, STR("cached_tokens"), s->cached_tokens);
     mock_member_u64(w, STR("audio_tokens"), 0);
     json_write_object_end(w);
     mock_member_object(w, STR("completion_tokens_details"));
-    mock_member_u64(w, STR("reasoning_tokens"), 0);
+    mock_member_u64(w, STR("reasoning_tokens"), s->thinking_tokens);
     mock_member_u64(w, STR("audio_tokens"), 0);
     mock_member_u64(w, STR("accepted_prediction_tokens"), 0);
     mock_member_u64(w, STR("rejected_prediction_tokens"), 0);
@@ -51,31 +52,47 @@ static void write_usage(struct json_writer *w, const struct mock_say *s)
 static void write_tool_calls(struct json_writer *w, const struct mock_say *s)
 {
     mock_member_array(w, STR("tool_calls"));
-    json_write_object(w);
-    mock_member_id(w, STR("id"), STR("call_"), s);
-    mock_member_str(w, STR("type"), STR("function"));
-    mock_member_object(w, STR("function"));
-    mock_member_str(w, STR("name"), s->tool_name);
-    mock_member_words(w, STR("arguments"), &s->words);
-    json_write_object_end(w);
-    json_write_object_end(w);
+    for (size_t i = 0; i < s->block_count; i++) {
+        const struct mock_block *b = &s->blocks[i];
+        if (b->kind != MOCK_BLOCK_TOOL) continue;
+        json_write_object(w);
+        mock_member_id_nth(w, STR("id"), STR("call_"), s, mock_say_tool_index(s, i));
+        mock_member_str(w, STR("type"), STR("function"));
+        mock_member_object(w, STR("function"));
+        mock_member_str(w, STR("name"), b->name);
+        mock_member_words(w, STR("arguments"), &b->words);
+        json_write_object_end(w);
+        json_write_object_end(w);
+    }
     json_write_array_end(w);
 }
 
 static void write_message(struct json_writer *w, const struct mock_say *s)
 {
+    const struct mock_block *thinking = mock_say_block(s, MOCK_BLOCK_THINKING);
+    const struct mock_block *text = mock_say_block(s, MOCK_BLOCK_TEXT);
+
     mock_member_object(w, STR("message"));
     mock_member_str(w, STR("role"), STR("assistant"));
-    if (s->tool_name.len) {
-        mock_member_null(w, STR("content"));
-        write_tool_calls(w, s);
+    if (text) {
+        mock_member_words(w, STR("content"), &text->words);
     } else {
-        mock_member_words(w, STR("content"), &s->words);
+        mock_member_null(w, STR("content"));
     }
+    if (thinking) mock_member_words(w, STR("reasoning_content"), &thinking->words);
+    if (mock_say_block(s, MOCK_BLOCK_TOOL)) write_tool_calls(w, s);
     mock_member_null(w, STR("refusal"));
     mock_member_array(w, STR("annotations"));
     json_write_array_end(w);
     json_write_object_end(w);
+}
+
+// Of all blocks, legacy completions say one.
+static const struct mock_block *only_block(const struct mock_say *s)
+{
+    const struct mock_block *text = mock_say_block(s, MOCK_BLOCK_TEXT);
+
+    return text ? text : &s->blocks[s->block_count - 1];
 }
 
 static void write_finish(struct json_writer *w, const struct mock_say *s)
@@ -100,7 +117,7 @@ static err whole(const struct mock_say *s, struct buf *out, bool is_chat)
         if (is_chat) {
             write_message(&w, s);
         } else {
-            mock_member_words(&w, STR("text"), &s->words);
+            mock_member_words(&w, STR("text"), &only_block(s)->words);
         }
         mock_member_null(&w, STR("logprobs"));
         write_finish(&w, s);
@@ -125,43 +142,61 @@ err mock_openai_completion(const struct mock_say *s, struct buf *out)
     return whole(s, out, false);
 }
 
+static const struct mock_block *block_at(const struct mock_say *s)
+{
+    return &s->blocks[s->at.block];
+}
+
 // A call's first piece brings index, id, type and name; the others index and arguments.
 static void write_call_delta(struct json_writer *w, const struct mock_say *s)
 {
-    bool is_first = s->at.step == STEP_ROLE;
+    bool is_first = s->at.step != STEP_WORD;
+    size_t index = mock_say_tool_index(s, s->at.block);
 
     mock_member_array(w, STR("tool_calls"));
     json_write_object(w);
-    mock_member_u64(w, STR("index"), 0);
+    mock_member_u64(w, STR("index"), index);
     if (is_first) {
-        mock_member_id(w, STR("id"), STR("call_"), s);
+        mock_member_id_nth(w, STR("id"), STR("call_"), s, index);
         mock_member_str(w, STR("type"), STR("function"));
     }
     mock_member_object(w, STR("function"));
-    if (is_first) mock_member_str(w, STR("name"), s->tool_name);
+    if (is_first) mock_member_str(w, STR("name"), block_at(s)->name);
     mock_member_str(w, STR("arguments"), is_first ? STR("") : s->at.token);
     json_write_object_end(w);
     json_write_object_end(w);
     json_write_array_end(w);
 }
 
+static void write_role(struct json_writer *w, const struct mock_say *s)
+{
+    mock_member_str(w, STR("role"), STR("assistant"));
+    json_write_key(w, STR("content"));
+    if (block_at(s)->kind == MOCK_BLOCK_TOOL) {
+        json_write_null(w);
+        write_call_delta(w, s);
+    } else {
+        json_write_str(w, STR(""));
+    }
+    mock_member_null(w, STR("refusal"));
+}
+
+static void write_word(struct json_writer *w, const struct mock_say *s)
+{
+    switch (block_at(s)->kind) {
+    case MOCK_BLOCK_THINKING: mock_member_str(w, STR("reasoning_content"), s->at.token); break;
+    case MOCK_BLOCK_TEXT: mock_member_str(w, STR("content"), s->at.token); break;
+    case MOCK_BLOCK_TOOL: write_call_delta(w, s); break;
+    }
+}
+
 static void write_delta(struct json_writer *w, const struct mock_say *s)
 {
     mock_member_object(w, STR("delta"));
     if (s->at.step == STEP_ROLE) {
-        mock_member_str(w, STR("role"), STR("assistant"));
-        json_write_key(w, STR("content"));
-        if (s->tool_name.len) {
-            json_write_null(w);
-            write_call_delta(w, s);
-        } else {
-            json_write_str(w, STR(""));
-        }
-        mock_member_null(w, STR("refusal"));
-    } else if (s->at.step == STEP_WORD && s->tool_name.len) {
-        write_call_delta(w, s);
-    } else if (s->at.step == STEP_WORD) {
-        mock_member_str(w, STR("content"), s->at.token);
+        write_role(w, s);
+    } else if (s->at.step == STEP_OPEN || s->at.step == STEP_WORD) {
+        write_word(w, s);
     }
     json_write_object_end(w);
 }
@@ -209,12 +244,17 @@ static err write_event(const struct mock_say *s, struct buf *out, bool is_chat)
     return buf_append(out, STR("\n\n"));
 }
 
-// Whether there is an event at this step of the walk.
+// Whether there is an event at this step of the walk. Legacy completions know only words.
 static bool has_step(struct mock_say *s, bool is_chat)
 {
+    const struct mock_block *b = block_at(s);
+
     switch ((enum step)s->at.step) {
     case STEP_ROLE: return is_chat;
-    case STEP_WORD: return s->at.choice || mock_say_word(&s->words, &s->at.cursor, &s->at.token);
+    case STEP_OPEN: return is_chat && b->kind == MOCK_BLOCK_TOOL && s->at.block;
+    case STEP_WORD:
+        if (!is_chat && b != only_block(s)) return false;
+        return s->at.choice || mock_say_word(&b->words, &s->at.cursor, &s->at.token);
     case STEP_FINISH: return !s->has_no_finish;
     case STEP_USAGE: return s->req->include_usage;
     case STEP_DONE: return !s->has_no_done;
@@ -227,9 +267,10 @@ static bool has_step(struct mock_say *s, bool is_chat)
 static void settle(struct mock_say *s, bool is_chat)
 {
     while (!has_step(s, is_chat)) {
-        s->at.step++;
+        bool has_block = s->at.step == STEP_WORD && mock_say_next_block(s);
+        s->at.step = has_block ? STEP_OPEN : s->at.step + 1;
     }
-    s->at.is_paced = s->at.step == STEP_WORD && s->at.choice == 0 && s->at.cursor.word > 1;
+    s->at.is_paced = s->at.step == STEP_WORD && mock_say_is_paced(s);
     s->at.is_end = s->at.step == STEP_END;
 }
 

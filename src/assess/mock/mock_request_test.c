@@ -1,5 +1,7 @@
 #include "assess/mock/mock_request.h"
 
+#include "base/buf.h"
+
 #include "support/test.h"
 
 static err read(str body, struct mock_request *out, str *param)
@@ -100,10 +102,65 @@ TEST(mock_request_prefers_the_tool_that_is_chosen_wherever_it_stands)
     CHECK_STR(r.tool_name, "h");
 }
 
+TEST(mock_request_reads_what_anthropic_asks)
+{
+    struct mock_request r;
+    str param = STR("");
+
+    CHECK_EQ(
+        read(STR("{\"model\":\"m\",\"max_tokens\":9,\"system\":[{\"type\":\"text\",\"text\":"
+                 "\"be brief\"}],\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+                 "\"text\",\"text\":\"hi\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":"
+                 "\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{\"text\":7}}]},{\"role\":"
+                 "\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t\","
+                 "\"content\":\"ten words\"}]}],\"tools\":[{\"name\":\"f\",\"input_schema\":"
+                 "{\"type\":\"object\"}}],\"tool_choice\":{\"type\":\"any\"},\"thinking\":"
+                 "{\"type\":\"adaptive\"},\"stop_sequences\":[\"x\"]}"),
+             &r, &param),
+        OK);
+    CHECK_STR(r.text, "hi"); // what a tool said is no text of the user
+    CHECK_EQ(r.words, 2 + 1 + 2);
+    CHECK_EQ(r.tokens_max, 9);
+    CHECK_STR(r.tool_name, "f");
+    CHECK(r.needs_tool && r.wants_thinking && r.has_input);
+    CHECK_EQ(r.stop_count, 1);
+    CHECK_STR(r.stops[0], "x");
+    CHECK_EQ(
+        read(STR("{\"tools\":[{\"name\":\"f\"}],\"tool_choice\":{\"type\":\"auto\"}}"), &r, &param),
+        OK);
+    CHECK(!r.needs_tool && !r.wants_thinking);
+}
+
+TEST(mock_request_heeds_so_many_stops_and_media_and_no_more)
+{
+    struct mock_request r;
+    str param = STR("");
+    struct buf body;
+
+    buf_init(&body, 1 << 20);
+    CHECK_EQ(buf_append(&body, STR("{\"stop\":[\"a\"")), OK);
+    for (int i = 0; i < MOCK_REQUEST_STOPS_MAX; i++) {
+        CHECK_EQ(buf_append(&body, STR(",\"b\"")), OK);
+    }
+    CHECK_EQ(buf_append(&body, STR("],\"messages\":[{\"role\":\"user\",\"content\":[1")), OK);
+    for (int i = 0; i <= MOCK_REQUEST_MEDIA_MAX; i++) {
+        CHECK_EQ(buf_append(&body, STR(",{\"image_url\":\"u\"}")), OK);
+    }
+    CHECK_EQ(buf_append(&body, STR("]}]}")), OK);
+    CHECK_EQ(read(buf_view(&body), &r, &param), OK);
+    CHECK_EQ(r.stop_count, MOCK_REQUEST_STOPS_MAX);
+    CHECK_EQ(r.media_count, MOCK_REQUEST_MEDIA_MAX);
+    CHECK_EQ(r.images, MOCK_REQUEST_MEDIA_MAX + 1);
+    buf_done(&body);
+}
+
 TEST(mock_request_names_the_member_at_fault)
 {
     check_bad(STR("{\"tool_choice\":7}"), ERR_TYPE, STR("tool_choice"));
     check_bad(STR("{\"model\":{}}"), ERR_TYPE, STR("model"));
+    check_bad(STR("{\"system\":7}"), ERR_TYPE, STR("system"));
+    check_bad(STR("{\"stop\":[7]}"), ERR_TYPE, STR("stop"));
+    check_bad(STR("{\"stop_sequences\":7}"), ERR_TYPE, STR("stop_sequences"));
     check_bad(STR("{\"messages\":\"a\"}"), ERR_TYPE, STR("messages"));
     check_bad(STR("{\"messages\":[[]]}"), ERR_TYPE, STR("messages"));
     check_bad(STR("{\"messages\":[{\"role\":\"user\",\"content\":{}}]}"), ERR_TYPE,

@@ -1,13 +1,22 @@
-// Design: the order of events is the table below; a walk over it skips the rows that are not for
-// this answer, and stays on a delta's row as long as there are words.
+// Design: the order of events is the table below, whose rows between the first two and the last
+// come once for each block; a walk over it skips the rows that are not for the block at hand, and
+// stays on a delta's row as long as there are words.
 #include "assess/mock/mock_responses.h"
 
 #include "assess/mock/mock_member.h"
 
-enum part { PART_RESPONSE, PART_ITEM, PART_CONTENT, PART_DELTA, PART_TEXT, PART_ARGUMENTS };
+enum part {
+    PART_RESPONSE,
+    PART_ITEM,
+    PART_CONTENT,
+    PART_SUMMARY,
+    PART_DELTA,
+    PART_TEXT,
+    PART_ARGUMENTS
+};
 
-// Which answers a row is for.
-enum { ANY = 0, TEXT_ONLY = 1, TOOL_ONLY = 2 };
+// Which blocks a row is for.
+enum { ANY = -1, THINKING = MOCK_BLOCK_THINKING, TEXT = MOCK_BLOCK_TEXT, TOOL = MOCK_BLOCK_TOOL };
 
 struct row {
     str type;
@@ -20,21 +29,25 @@ static const struct row rows[] = {
     {STR_INIT("response.created"), PART_RESPONSE, ANY, false},
     {STR_INIT("response.in_progress"), PART_RESPONSE, ANY, false},
     {STR_INIT("response.output_item.added"), PART_ITEM, ANY, false},
-    {STR_INIT("response.content_part.added"), PART_CONTENT, TEXT_ONLY, false},
-    {STR_INIT("response.output_text.delta"), PART_DELTA, TEXT_ONLY, false},
-    {STR_INIT("response.function_call_arguments.delta"), PART_DELTA, TOOL_ONLY, false},
-    {STR_INIT("response.function_call_arguments.done"), PART_ARGUMENTS, TOOL_ONLY, true},
-    {STR_INIT("response.output_text.done"), PART_TEXT, TEXT_ONLY, true},
-    {STR_INIT("response.content_part.done"), PART_CONTENT, TEXT_ONLY, true},
+    {STR_INIT("response.content_part.added"), PART_CONTENT, TEXT, false},
+    {STR_INIT("response.reasoning_summary_part.added"), PART_SUMMARY, THINKING, false},
+    {STR_INIT("response.output_text.delta"), PART_DELTA, TEXT, false},
+    {STR_INIT("response.reasoning_summary_text.delta"), PART_DELTA, THINKING, false},
+    {STR_INIT("response.function_call_arguments.delta"), PART_DELTA, TOOL, false},
+    {STR_INIT("response.function_call_arguments.done"), PART_ARGUMENTS, TOOL, true},
+    {STR_INIT("response.output_text.done"), PART_TEXT, TEXT, true},
+    {STR_INIT("response.reasoning_summary_text.done"), PART_TEXT, THINKING, true},
+    {STR_INIT("response.content_part.done"), PART_CONTENT, TEXT, true},
+    {STR_INIT("response.reasoning_summary_part.done"), PART_SUMMARY, THINKING, true},
     {STR_INIT("response.output_item.done"), PART_ITEM, ANY, true},
     {STR_INIT("response.completed"), PART_RESPONSE, ANY, true},
 };
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), ROW_ITEM = 2, ROW_LAST = ROWS - 1 };
 
-static bool is_tool(const struct mock_say *s)
+static const struct mock_block *block_at(const struct mock_say *s)
 {
-    return s->tool_name.len > 0;
+    return &s->blocks[s->at.block];
 }
 
 static bool is_incomplete(const struct mock_say *s)
@@ -48,21 +61,25 @@ static str status_of(const struct mock_say *s, bool is_done)
     return is_incomplete(s) ? STR("incomplete") : STR("completed");
 }
 
-static str item_prefix(const struct mock_say *s)
+static void write_item_id(struct json_writer *w, str key, const struct mock_say *s, size_t nth)
 {
-    return is_tool(s) ? STR("fc_") : STR("msg_");
+    static const str prefixes[] = {[MOCK_BLOCK_THINKING] = STR_INIT("rs_"),
+                                   [MOCK_BLOCK_TEXT] = STR_INIT("msg_"),
+                                   [MOCK_BLOCK_TOOL] = STR_INIT("fc_")};
+
+    mock_member_id_nth(w, key, prefixes[s->blocks[nth].kind], s, nth);
 }
 
-static void text_member(struct json_writer *w, str key, const struct mock_say *s, bool is_done)
+static void text_member(struct json_writer *w, str key, const struct mock_block *b, bool is_done)
 {
     if (is_done) {
-        mock_member_words(w, key, &s->words);
+        mock_member_words(w, key, &b->words);
     } else {
         mock_member_str(w, key, STR(""));
     }
 }
 
-static void write_content(struct json_writer *w, const struct mock_say *s, bool is_done)
+static void write_content(struct json_writer *w, const struct mock_block *b, bool is_done)
 {
     json_write_object(w);
     mock_member_str(w, STR("type"), STR("output_text"));
@@ -70,25 +87,52 @@ static void write_content(struct json_writer *w, const struct mock_say *s, bool 
     json_write_array_end(w);
     mock_member_array(w, STR("logprobs"));
     json_write_array_end(w);
-    text_member(w, STR("text"), s, is_done);
+    text_member(w, STR("text"), b, is_done);
     json_write_object_end(w);
 }
 
-static void write_item(struct json_writer *w, const struct mock_say *s, bool is_done)
+static void write_summary(struct json_writer *w, const struct mock_block *b, bool is_done)
 {
     json_write_object(w);
-    mock_member_id(w, STR("id"), item_prefix(s), s);
-    mock_member_str(w, STR("type"), is_tool(s) ? STR("function_call") : STR("message"));
-    mock_member_str(w, STR("status"), status_of(s, is_done));
-    if (is_tool(s)) {
-        text_member(w, STR("arguments"), s, is_done);
-        mock_member_id(w, STR("call_id"), STR("call_"), s);
-        mock_member_str(w, STR("name"), s->tool_name);
-    } else {
-        mock_member_array(w, STR("content"));
-        if (is_done) write_content(w, s, true);
+    mock_member_str(w, STR("type"), STR("summary_text"));
+    text_member(w, STR("text"), b, is_done);
+    json_write_object_end(w);
+}
+
+static void write_message(struct json_writer *w, const struct mock_block *b, bool is_done)
+{
+    mock_member_array(w, STR("content"));
+    if (is_done) write_content(w, b, true);
+    json_write_array_end(w);
+    mock_member_str(w, STR("role"), STR("assistant"));
+}
+
+static void write_item(struct json_writer *w, const struct mock_say *s, size_t nth, bool is_done)
+{
+    static const str types[] = {[MOCK_BLOCK_THINKING] = STR_INIT("reasoning"),
+                                [MOCK_BLOCK_TEXT] = STR_INIT("message"),
+                                [MOCK_BLOCK_TOOL] = STR_INIT("function_call")};
+    const struct mock_block *b = &s->blocks[nth];
+
+    json_write_object(w);
+    write_item_id(w, STR("id"), s, nth);
+    mock_member_str(w, STR("type"), types[b->kind]);
+    switch (b->kind) {
+    case MOCK_BLOCK_THINKING:
+        mock_member_array(w, STR("summary"));
+        if (is_done) write_summary(w, b, true);
         json_write_array_end(w);
-        mock_member_str(w, STR("role"), STR("assistant"));
+        break;
+    case MOCK_BLOCK_TEXT:
+        mock_member_str(w, STR("status"), status_of(s, is_done));
+        write_message(w, b, is_done);
+        break;
+    case MOCK_BLOCK_TOOL:
+        mock_member_str(w, STR("status"), status_of(s, is_done));
+        text_member(w, STR("arguments"), b, is_done);
+        mock_member_id_nth(w, STR("call_id"), STR("call_"), s, mock_say_tool_index(s, nth));
+        mock_member_str(w, STR("name"), b->name);
+        break;
     }
     json_write_object_end(w);
 }
@@ -98,11 +142,11 @@ static void write_usage(struct json_writer *w, const struct mock_say *s)
     mock_member_object(w, STR("usage"));
     mock_member_u64(w, STR("input_tokens"), s->prompt_tokens);
     mock_member_object(w, STR("input_tokens_details"));
-    mock_member_u64(w, STR("cached_tokens"), 0);
+    mock_member_u64(w, STR("cached_tokens"), s->cached_tokens);
     json_write_object_end(w);
     mock_member_u64(w, STR("output_tokens"), s->completion_tokens);
     mock_member_object(w, STR("output_tokens_details"));
-    mock_member_u64(w, STR("reasoning_tokens"), 0);
+    mock_member_u64(w, STR("reasoning_tokens"), s->thinking_tokens);
     json_write_object_end(w);
     mock_member_u64(w, STR("total_tokens"), s->prompt_tokens + s->completion_tokens);
     json_write_object_end(w);
@@ -153,7 +197,9 @@ static void write_response(struct json_writer *w, const struct mock_say *s, bool
     }
     mock_member_str(w, STR("model"), s->model);
     mock_member_array(w, STR("output"));
-    if (is_done) write_item(w, s, true);
+    for (size_t i = 0; is_done && i < s->block_count; i++) {
+        write_item(w, s, i, true);
+    }
     json_write_array_end(w);
     write_settings(w, s);
     if (is_done) {
@@ -177,13 +223,16 @@ err mock_responses_whole(const struct mock_say *s, struct buf *out)
 static void write_place(struct json_writer *w, const struct mock_say *s, const struct row *r)
 {
     if (r->part == PART_RESPONSE) return;
-    if (r->part != PART_ITEM) mock_member_id(w, STR("item_id"), item_prefix(s), s);
-    mock_member_u64(w, STR("output_index"), 0);
-    if (r->part != PART_ITEM && !is_tool(s)) mock_member_u64(w, STR("content_index"), 0);
+    if (r->part != PART_ITEM) write_item_id(w, STR("item_id"), s, s->at.block);
+    mock_member_u64(w, STR("output_index"), s->at.block);
+    if (r->only == TEXT) mock_member_u64(w, STR("content_index"), 0);
+    if (r->only == THINKING) mock_member_u64(w, STR("summary_index"), 0);
 }
 
 static void write_part(struct json_writer *w, const struct mock_say *s, const struct row *r)
 {
+    const struct mock_block *b = block_at(s);
+
     switch (r->part) {
     case PART_RESPONSE:
         json_write_key(w, STR("response"));
@@ -191,20 +240,24 @@ static void write_part(struct json_writer *w, const struct mock_say *s, const st
         break;
     case PART_ITEM:
         json_write_key(w, STR("item"));
-        write_item(w, s, r->is_done);
+        write_item(w, s, s->at.block, r->is_done);
         break;
     case PART_CONTENT:
         json_write_key(w, STR("part"));
-        write_content(w, s, r->is_done);
+        write_content(w, b, r->is_done);
+        break;
+    case PART_SUMMARY:
+        json_write_key(w, STR("part"));
+        write_summary(w, b, r->is_done);
         break;
     case PART_DELTA: mock_member_str(w, STR("delta"), s->at.token); break;
-    case PART_TEXT: mock_member_words(w, STR("text"), &s->words); break;
+    case PART_TEXT: mock_member_words(w, STR("text"), &b->words); break;
     case PART_ARGUMENTS:
-        mock_member_str(w, STR("name"), s->tool_name);
-        mock_member_words(w, STR("arguments"), &s->words);
+        mock_member_str(w, STR("name"), b->name);
+        mock_member_words(w, STR("arguments"), &b->words);
         break;
     }
-    if (!is_tool(s) && (r->part == PART_DELTA || r->part == PART_TEXT)) {
+    if (r->only == TEXT && (r->part == PART_DELTA || r->part == PART_TEXT)) {
         mock_member_array(w, STR("logprobs"));
         json_write_array_end(w);
     }
@@ -213,11 +266,11 @@ static void write_part(struct json_writer *w, const struct mock_say *s, const st
 static bool has_row(struct mock_say *s)
 {
     const struct row *r = &rows[s->at.step];
+    const struct mock_block *b = block_at(s);
 
-    if (r->only == TEXT_ONLY && is_tool(s)) return false;
-    if (r->only == TOOL_ONLY && !is_tool(s)) return false;
-    if (r->part == PART_DELTA) return mock_say_word(&s->words, &s->at.cursor, &s->at.token);
-    return s->at.step != ROWS - 1 || (!s->has_no_done && !s->has_no_finish);
+    if (r->only != ANY && r->only != (int)b->kind) return false;
+    if (r->part == PART_DELTA) return mock_say_word(&b->words, &s->at.cursor, &s->at.token);
+    return s->at.step != ROW_LAST || (!s->has_no_done && !s->has_no_finish);
 }
 
 static void settle(struct mock_say *s)
@@ -226,7 +279,15 @@ static void settle(struct mock_say *s)
         s->at.step++;
     }
     s->at.is_end = s->at.step == ROWS;
-    s->at.is_paced = !s->at.is_end && rows[s->at.step].part == PART_DELTA && s->at.cursor.word > 1;
+    s->at.is_paced = !s->at.is_end && rows[s->at.step].part == PART_DELTA && mock_say_is_paced(s);
+}
+
+// The rows of items come once for each block.
+static void advance(struct mock_say *s)
+{
+    if (rows[s->at.step].part == PART_DELTA) return;
+    s->at.step++;
+    if (s->at.step == ROW_LAST && mock_say_next_block(s)) s->at.step = ROW_ITEM;
 }
 
 err mock_responses_next(struct mock_say *s, struct buf *out)
@@ -237,7 +298,7 @@ err mock_responses_next(struct mock_say *s, struct buf *out)
     s->at.is_started = true;
     if (s->at.is_end) return ERR_EOF;
     const struct row *r = &rows[s->at.step];
-    bool is_cut_short = s->at.step == ROWS - 1 && is_incomplete(s);
+    bool is_cut_short = s->at.step == ROW_LAST && is_incomplete(s);
     str type = is_cut_short ? STR("response.incomplete") : r->type;
     TRY(buf_append(out, STR("event: ")));
     TRY(buf_append(out, type));
@@ -252,7 +313,7 @@ err mock_responses_next(struct mock_say *s, struct buf *out)
     if (w.error) return w.error;
     s->at.said += r->part == PART_DELTA;
     s->at.has_usage |= r->part == PART_RESPONSE && r->is_done;
-    if (r->part != PART_DELTA) s->at.step++;
+    advance(s);
     settle(s);
     return buf_append(out, STR("\n\n"));
 }

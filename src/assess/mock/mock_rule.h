@@ -23,6 +23,12 @@ struct mock_match {
     double probability;
 };
 
+// A call of a function.
+struct mock_tool {
+    str name;
+    str arguments; // JSON text
+};
+
 struct mock_answer {
     str text;
     str body;         // the whole answer, as it is
@@ -30,12 +36,19 @@ struct mock_answer {
     str finish_reason;
     str tool_name;
     str tool_arguments;
+    str thinking;
+    const struct mock_tool *tools; // instead of the one; borrowed
+    size_t tool_count;
     uint64_t tokens;
+    uint64_t thinking_tokens; // made-up ones, where there is no such text
     uint64_t prompt_tokens;
     uint64_t completion_tokens;
-    bool has_text; // an empty one may be meant, or a count of 0
+    uint64_t cached_tokens;      // of the prompt, read from a cache
+    uint64_t cache_write_tokens; // of the prompt, written to one
+    bool has_text;               // an empty one may be meant, or a count of 0
     bool has_prompt_tokens;
     bool has_completion_tokens;
+    bool tells_images; // instead of the echo
 };
 
 struct mock_timing {
@@ -58,6 +71,7 @@ struct mock_error {
     uint64_t retry_after_ms;
     bool has_retry_after;
     bool has_retry_after_ms;
+    bool is_strict; // what the vendor's API would refuse is refused
 };
 
 enum mock_end {

@@ -1,5 +1,7 @@
 #include "assess/mock/mock_say.h"
 
+#include "assess/mock/mock_media.h"
+
 #include <string.h>
 
 enum { ECHO_MAX = 4096 };
@@ -76,32 +78,164 @@ static str echo(const struct mock_request *req, struct arena *arena)
                         is_cut ? " [...]" : "");
 }
 
+static struct mock_block *add(struct mock_say *s, enum mock_block_kind kind, str text)
+{
+    struct mock_block *b = &s->blocks[s->block_count++];
+
+    *b = (struct mock_block){.kind = kind, .words = {.text = text, .limit = UINT64_MAX}};
+    return b;
+}
+
+static void add_thinking(struct mock_say *s, const struct mock_answer *a)
+{
+    if (a->thinking.len) {
+        add(s, MOCK_BLOCK_THINKING, a->thinking);
+    } else if (a->thinking_tokens) {
+        add(s, MOCK_BLOCK_THINKING, STR(""))->words.made_up = a->thinking_tokens;
+    } else if (s->req->wants_thinking) {
+        add(s, MOCK_BLOCK_THINKING, STR("I was asked to think, so I do before I answer."));
+    }
+}
+
+// Ends the text before the first sequence that it must not hold.
+static void stop_text(struct mock_say *s, str *text)
+{
+    size_t end = text->len;
+
+    for (size_t i = 0; i < s->req->stop_count; i++) {
+        size_t at = str_find(*text, s->req->stops[i]);
+        if (at >= end) continue;
+        end = at;
+        s->stop = s->req->stops[i];
+    }
+    text->len = end;
+}
+
+static void add_text(struct mock_say *s, const struct mock_answer *a, struct arena *arena)
+{
+    str text = STR("");
+
+    if (a->tokens && !a->tells_images) {
+        add(s, MOCK_BLOCK_TEXT, STR(""))->words.made_up = a->tokens;
+        return;
+    }
+    if (a->tells_images) {
+        text = mock_media_describe(s->req, arena);
+    } else {
+        text = a->has_text ? a->text : echo(s->req, arena);
+    }
+    stop_text(s, &text);
+    add(s, MOCK_BLOCK_TEXT, text);
+}
+
+static void add_tool(struct mock_say *s, str name, str arguments)
+{
+    str text = arguments.len ? arguments : STR("{}");
+
+    add(s, MOCK_BLOCK_TOOL, text)->name = name;
+}
+
+// A text before the calls is said only where the rule has one.
+static void add_tools(struct mock_say *s, const struct mock_answer *a)
+{
+    str text = a->text;
+
+    if (a->has_text) {
+        stop_text(s, &text);
+        add(s, MOCK_BLOCK_TEXT, text);
+    }
+    if (s->stop.len) return;
+    for (size_t i = 0; i < a->tool_count; i++) {
+        add_tool(s, a->tools[i].name, a->tools[i].arguments);
+    }
+    if (a->tool_count) return;
+    add_tool(s, a->tool_name.len ? a->tool_name : s->req->tool_name, a->tool_arguments);
+}
+
+static str ordinary_finish(const struct mock_say *s)
+{
+    bool has_tool = s->blocks[s->block_count - 1].kind == MOCK_BLOCK_TOOL;
+
+    return has_tool ? STR("tool_calls") : STR("stop");
+}
+
+// Counts the words, and ends where there are more of them than were asked for; calls of tools are
+// never cut.
+static uint64_t count_blocks(struct mock_say *s)
+{
+    uint64_t room = s->req->tokens_max ? s->req->tokens_max : UINT64_MAX;
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < s->block_count; i++) {
+        struct mock_block *b = &s->blocks[i];
+        uint64_t count = mock_say_count(&b->words);
+        bool is_cut = b->kind != MOCK_BLOCK_TOOL && count > room;
+        if (is_cut) {
+            b->words.limit = count = room;
+            s->block_count = room || i == 0 ? i + 1 : i;
+            s->finish_reason = STR("length");
+            s->stop = STR("");
+        }
+        if (b->kind == MOCK_BLOCK_THINKING) s->thinking_tokens = count;
+        if (b->kind != MOCK_BLOCK_TOOL) room -= count;
+        total += count;
+    }
+    return total;
+}
+
 void mock_say_init(struct mock_say *s, const struct mock_request *req, const struct mock_rule *rule,
                    struct arena *arena)
 {
     const struct mock_answer *a = &rule->answer;
-    bool wants_tool = a->tool_name.len || (req->needs_tool && req->tool_name.len);
+    bool wants_tool = a->tool_count || a->tool_name.len || (req->needs_tool && req->tool_name.len);
 
-    *s = (struct mock_say){.req = req, .words.limit = UINT64_MAX};
+    *s = (struct mock_say){.req = req, .cached_tokens = a->cached_tokens};
+    s->blocks = arena_array(arena, struct mock_block, 2 + (a->tool_count ? a->tool_count : 1));
     s->model = req->model.len ? req->model : STR("mock");
     s->has_no_finish = rule->fault.has_no_finish;
     s->has_no_done = rule->fault.has_no_done;
-    s->finish_reason = STR("stop");
+    s->cache_write_tokens = a->cache_write_tokens;
+    add_thinking(s, a);
     if (wants_tool) {
-        s->tool_name = a->tool_name.len ? a->tool_name : req->tool_name;
-        s->words.text = a->tool_arguments.len ? a->tool_arguments : STR("{}");
-        s->finish_reason = STR("tool_calls");
-    } else if (a->tokens) {
-        s->words.made_up = a->tokens;
+        add_tools(s, a);
     } else {
-        s->words.text = a->has_text ? a->text : echo(req, arena);
+        add_text(s, a, arena);
     }
-    uint64_t count = mock_say_count(&s->words);
-    if (!wants_tool && req->tokens_max && req->tokens_max < count) {
-        s->words.limit = count = req->tokens_max;
-        s->finish_reason = STR("length");
-    }
+    s->finish_reason = ordinary_finish(s);
+    uint64_t count = count_blocks(s);
     if (a->finish_reason.len) s->finish_reason = a->finish_reason;
     s->prompt_tokens = a->has_prompt_tokens ? a->prompt_tokens : req->words;
     s->completion_tokens = a->has_completion_tokens ? a->completion_tokens : count * req->choices;
+    s->thinking_tokens *= req->choices;
+}
+
+const struct mock_block *mock_say_block(const struct mock_say *s, enum mock_block_kind kind)
+{
+    for (size_t i = 0; i < s->block_count; i++) {
+        if (s->blocks[i].kind == kind) return &s->blocks[i];
+    }
+    return NULL;
+}
+
+size_t mock_say_tool_index(const struct mock_say *s, size_t block)
+{
+    size_t index = 0;
+
+    for (size_t i = 0; i < block; i++) {
+        index += s->blocks[i].kind == MOCK_BLOCK_TOOL;
+    }
+    return index;
+}
+
+bool mock_say_next_block(struct mock_say *s)
+{
+    if (s->at.block + 1 >= s->block_count) return false;
+    s->at.block++;
+    s->at.cursor = (struct mock_cursor){0};
+    return true;
+}
+
+bool mock_say_is_paced(const struct mock_say *s)
+{
+    return s->at.choice == 0 && s->at.said > 0;
 }

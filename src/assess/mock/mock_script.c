@@ -8,7 +8,7 @@
 
 #define MOCK_KEYS_COUNT UINT32_MAX
 
-enum kind { TEXT, COUNT, FLAG, TIME, PACE, CHANCE, BETWEEN, HEADERS, END, INTERIM };
+enum kind { TEXT, COUNT, FLAG, TIME, PACE, CHANCE, BETWEEN, HEADERS, END, INTERIM, TOOLS };
 
 enum section { SECTION_match, SECTION_answer, SECTION_timing, SECTION_error, SECTION_fault };
 
@@ -245,6 +245,42 @@ static void read_interim(struct reading *r, const struct yaml_node *n, struct mo
     }
 }
 
+static void read_tool(struct reading *r, const struct yaml_node *n, struct mock_tool *tool)
+{
+    static const str names[] = {STR_INIT("name"), STR_INIT("arguments")};
+
+    if (n->kind != YAML_MAPPING || !yaml_get(n, names[0])) {
+        complain(r, n, "is a list of mappings with a name", STR("such as [{name: f}]"));
+        return;
+    }
+    for (const struct yaml_node *c = n->first; c; c = c->next) {
+        if (str_eq(c->key, names[0])) {
+            read_text(r, c, &tool->name);
+        } else if (str_eq(c->key, names[1])) {
+            read_text(r, c, &tool->arguments);
+        } else {
+            unknown(r, c, names, 2);
+        }
+    }
+}
+
+static void read_tools(struct reading *r, const struct yaml_node *n, struct mock_answer *a)
+{
+    size_t count = 0;
+
+    if (n->kind != YAML_SEQUENCE || n->count == 0 || n->count > MOCK_SCRIPT_TOOLS_MAX) {
+        diag_add(r->diag, n->place, STR(""), "tools: is a list of at most %d calls",
+                 MOCK_SCRIPT_TOOLS_MAX);
+        return;
+    }
+    struct mock_tool *tools = arena_array(r->arena, struct mock_tool, n->count);
+    for (const struct yaml_node *c = n->first; c; c = c->next) {
+        read_tool(r, c, &tools[count++]);
+    }
+    a->tools = tools;
+    a->tool_count = count;
+}
+
 static void read_recorded(struct reading *r, const struct yaml_node *n, struct mock_pace *p)
 {
     size_t count = 0;
@@ -341,6 +377,7 @@ static void read_value(struct reading *r, const struct key *k, const struct yaml
     case HEADERS: read_headers(r, n, member); break;
     case END: read_end(r, n, member); break;
     case INTERIM: read_interim(r, n, &r->rule->fault); break;
+    case TOOLS: read_tools(r, n, &r->rule->answer); break;
     }
     *(bool *)((char *)r->rule + k->given) = true;
 }

@@ -14,7 +14,7 @@
 #include "base/diag.h"
 #include "codec/yaml.h"
 
-enum { MOCK_SCRIPT_RULES_MAX = 1000, MOCK_SCRIPT_RECORDED_MAX = 10'000 };
+enum { MOCK_SCRIPT_RULES_MAX = 1000, MOCK_SCRIPT_RECORDED_MAX = 10'000, MOCK_SCRIPT_TOOLS_MAX = 8 };
 
 // Reads a script. Each rule begins as a copy of `base`. The rules live in the arena, as do their
 // texts. OK only if the diag stayed empty; else ERR_SYNTAX, or ERR_LIMIT as of yaml_parse().

@@ -74,6 +74,24 @@ TEST(mock_script_reads_every_kind_of_value)
     done(&f);
 }
 
+TEST(mock_script_reads_calls_of_several_tools)
+{
+    struct fixture f;
+
+    CHECK_EQ(read(&f, STR("rules: [{answer: {tools: [{name: f, arguments: '{}'}, {name: g}]}}]")),
+             OK);
+    CHECK_EQ(f.rules[0].answer.tool_count, 2);
+    CHECK_STR(f.rules[0].answer.tools[0].arguments, "{}");
+    CHECK_STR(f.rules[0].answer.tools[1].name, "g");
+    done(&f);
+    check_refused(STR("rules: [{answer: {tools: []}}]"),
+                  STR("s:1:26: tools: is a list of at most 8 calls\n"));
+    check_refused(STR("rules: [{answer: {tools: [{arguments: x}]}}]"),
+                  STR("s:1:27: is a list of mappings with a name (such as [{name: f}])\n"));
+    check_refused(STR("rules: [{answer: {tools: [{name: f, argument: x}]}}]"),
+                  STR("s:1:37: unknown key \"argument\" (did you mean arguments?)\n"));
+}
+
 TEST(mock_script_rules_begin_as_the_base)
 {
     struct fixture f;
