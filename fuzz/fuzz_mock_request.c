@@ -20,7 +20,7 @@ static void check_endpoint(const char *path, struct mock_request *req, struct ar
     struct mock_say say;
     struct buf out;
     str tail = STR("");
-    const struct mock_endpoint *endpoint = mock_dialect_find(str_from_c(path), &tail);
+    const struct mock_endpoint *endpoint = mock_dialect_find(str_from_c(path), false, &tail);
 
     must(endpoint != NULL);
     mock_rule_init(&rule);

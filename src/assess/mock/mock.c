@@ -1,7 +1,7 @@
 #include "assess/mock/mock.h"
 
 #include "assess/mock/mock_call.h"
-#include "assess/mock/mock_dialect.h"
+#include "assess/mock/mock_openai.h"
 
 enum { SCRATCH_MAX = 1024 * 1024 };
 
@@ -27,7 +27,7 @@ static str describe(struct server *s, unsigned status, const char *what, struct 
 
     (void)s;
     // A short text: it fits.
-    (void)mock_dialect_error(&p, out);
+    (void)mock_openai.error(&p, out);
     return STR("application/json");
 }
 

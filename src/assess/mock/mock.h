@@ -1,4 +1,4 @@
-// mock: a scripted upstream that speaks the OpenAI dialect, for demos and tests.
+// mock: a scripted upstream that speaks the dialects of OpenAI and Anthropic, for demos and tests.
 //
 // It answers what an inference service would, from nothing: echoes, or what the rules of a script
 // say, with their timing and faults; a model's name may ask for a fault as well. It keeps a log of

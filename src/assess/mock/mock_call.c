@@ -15,6 +15,8 @@ struct mock_call {
     struct mock *mock;
     struct server_call *call;
     const struct mock_endpoint *endpoint; // NULL: any other path
+    const struct mock_dialect *dialect;
+    str request_id;
     str path;
     str tail;
     struct buf body;
@@ -32,11 +34,12 @@ static struct arena *arena_of(struct mock_call *mc)
     return &mc->call->arena;
 }
 
-// The fields of every answer, as OpenAI sends them.
+// The fields of every answer, as the dialect's vendor sends them.
 static str answer_fields(struct mock_call *mc, str type)
 {
     const struct mock_error *e = &mc->rule.error;
     struct arena *arena = arena_of(mc);
+    str fields = mc->dialect->fields(mc->request_id, arena);
     str more = STR("");
 
     if (e->has_retry_after)
@@ -46,19 +49,8 @@ static str answer_fields(struct mock_call *mc, str type)
                             (unsigned long long)e->retry_after_ms);
     return arena_format(arena,
                         "content-type: %" STR_FMT "\r\n"
-                        "x-request-id: req_%" STR_FMT "%" STR_FMT "\r\n"
-                        "openai-version: 2020-10-01\r\n"
-                        "openai-organization: sluice-mock\r\n"
-                        "openai-processing-ms: 1\r\n"
-                        "x-ratelimit-limit-requests: 10000\r\n"
-                        "x-ratelimit-remaining-requests: 9999\r\n"
-                        "x-ratelimit-reset-requests: 6ms\r\n"
-                        "x-ratelimit-limit-tokens: 2000000\r\n"
-                        "x-ratelimit-remaining-tokens: 1999000\r\n"
-                        "x-ratelimit-reset-tokens: 0s\r\n"
-                        "%" STR_FMT "%" STR_FMT,
-                        STR_ARG(type), STR_ARG(mc->say.digits), STR_ARG(mc->say.digits),
-                        STR_ARG(more), STR_ARG(e->fields));
+                        "%" STR_FMT "%" STR_FMT "%" STR_FMT,
+                        STR_ARG(type), STR_ARG(fields), STR_ARG(more), STR_ARG(e->fields));
 }
 
 static void start_play(struct mock_call *mc, unsigned status, str type)
@@ -76,21 +68,16 @@ static void start_play(struct mock_call *mc, unsigned status, str type)
     mock_play_start(p);
 }
 
-static void play_problem(struct mock_call *mc, const struct mock_problem *problem)
+// The type goes with the status where nobody named another one.
+static void play_problem(struct mock_call *mc, struct mock_problem problem)
 {
     mc->play.say = NULL;
     buf_clear(&mc->play.body);
+    problem.request_id = mc->request_id;
+    if (!problem.type.len) problem.type = mc->dialect->type_of_status(problem.status);
     // The texts of a rule are bounded by its script.
-    (void)mock_dialect_error(problem, &mc->play.body);
-    start_play(mc, problem->status, json_type);
-}
-
-static str type_of_status(unsigned status)
-{
-    if (status == 401) return STR("authentication_error");
-    if (status == 403) return STR("permission_error");
-    if (status == 429) return STR("rate_limit_error");
-    return status >= 500 ? STR("server_error") : STR("invalid_request_error");
+    (void)mc->dialect->error(&problem, &mc->play.body);
+    start_play(mc, problem.status, json_type);
 }
 
 static void play_error(struct mock_call *mc)
@@ -98,14 +85,14 @@ static void play_error(struct mock_call *mc)
     const struct mock_error *e = &mc->rule.error;
     struct mock_problem problem = {
         .status = (unsigned)e->status,
-        .type = e->type.len ? e->type : type_of_status((unsigned)e->status),
+        .type = e->type,
         .code = e->code,
         .param = e->param,
         .message = e->message.len ? e->message : mock_dialect_failure,
     };
 
     if (!e->body.len && !e->content_type.len) {
-        play_problem(mc, &problem);
+        play_problem(mc, problem);
         return;
     }
     (void)buf_append(&mc->play.body, e->body); // bounded by its script
@@ -154,52 +141,18 @@ static void play_answer(struct mock_call *mc)
     if (ep->has_usage) mc->play.cost = &mc->say;
     if (is_stream) {
         mc->play.say = &mc->say;
-        mc->play.next = ep->next;
-        mc->play.fail = ep->fail;
+        mc->play.endpoint = ep;
         start_play(mc, 200, STR("text/event-stream; charset=utf-8"));
         return;
     }
     if (ep->whole(&mc->say, &mc->play.body)) {
         struct mock_problem problem = {.status = 400,
-                                       .type = STR("invalid_request_error"),
                                        .message = STR("The answer would be too large.")};
         mc->play.cost = NULL;
-        play_problem(mc, &problem);
+        play_problem(mc, problem);
         return;
     }
     start_play(mc, 200, json_type);
-}
-
-static bool check_body(struct mock_call *mc, struct mock_problem *problem)
-{
-    str param = STR("");
-    err e = mock_request_read(buf_view(&mc->body), arena_of(mc), &mc->req, &param);
-
-    // A stream outlives the body.
-    mc->req.model = arena_str(arena_of(mc), mc->req.model);
-    mc->req.tool_name = arena_str(arena_of(mc), mc->req.tool_name);
-    *problem = (struct mock_problem){.status = 400, .type = STR("invalid_request_error")};
-    if (e && param.len) {
-        problem->param = param;
-        problem->message = arena_format(arena_of(mc), "Invalid value for '%" STR_FMT "': %s.",
-                                        STR_ARG(param), err_text(e));
-        problem->code = STR("invalid_value");
-        return false;
-    }
-    if (e) {
-        problem->message = STR("We could not parse the JSON body of your request.");
-        return false;
-    }
-    if (!mc->req.model.len && !mc->endpoint->has_no_model) {
-        problem->message = STR("you must provide a model parameter");
-        return false;
-    }
-    if (!mc->req.has_input) {
-        problem->message = STR("Missing required parameter: messages, prompt or input.");
-        problem->code = STR("missing_required_parameter");
-        return false;
-    }
-    return true;
 }
 
 // Whether the method is the endpoint's.
@@ -209,19 +162,63 @@ static bool check_method(struct mock_call *mc, struct mock_problem *problem)
     bool is_get = str_eq(method, STR("GET")) || str_eq(method, STR("HEAD"));
 
     if (mc->endpoint->is_get ? is_get : str_eq(method, STR("POST"))) return true;
-    *problem = (struct mock_problem){
-        .status = 405, .type = STR("invalid_request_error"), .code = STR("method_not_supported")};
+    *problem = (struct mock_problem){.status = 405, .code = STR("method_not_supported")};
     problem->message = arena_format(arena_of(mc), "Not allowed to %" STR_FMT " on %" STR_FMT ".",
                                     STR_ARG(method), STR_ARG(mc->path));
     return false;
 }
 
-static bool check_request(struct mock_call *mc, struct mock_problem *problem)
+// What came of reading the body, for people.
+struct reading {
+    err error;
+    str param;
+};
+
+static struct reading read_request(struct mock_call *mc)
 {
-    if (!mc->endpoint) return true;
+    struct reading r = {.error = OK};
+
+    if (!mc->endpoint || mc->endpoint->is_get) return r;
+    r.error = mock_request_read(buf_view(&mc->body), arena_of(mc), &mc->req, &r.param);
+    // A stream outlives the body.
+    mc->req.model = arena_str(arena_of(mc), mc->req.model);
+    mc->req.tool_name = arena_str(arena_of(mc), mc->req.tool_name);
+    return r;
+}
+
+static bool check_reading(struct mock_call *mc, struct reading r, struct mock_problem *problem)
+{
+    *problem = (struct mock_problem){.status = 400, .param = r.param};
+    if (r.error && r.param.len) {
+        problem->message = arena_format(arena_of(mc), "Invalid value for '%" STR_FMT "': %s.",
+                                        STR_ARG(r.param), err_text(r.error));
+        problem->code = STR("invalid_value");
+    } else if (r.error) {
+        problem->message = STR("We could not parse the JSON body of your request.");
+    } else if (!mc->req.model.len && !mc->endpoint->has_no_model) {
+        problem->message = STR("you must provide a model parameter");
+    } else if (!mc->req.has_input) {
+        problem->message = STR("Missing required parameter: messages, prompt or input.");
+        problem->code = STR("missing_required_parameter");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+// The vendor's own checks come first, as their words are the better ones.
+static bool check_request(struct mock_call *mc, struct reading r, struct mock_problem *problem)
+{
+    const struct mock_endpoint *ep = mc->endpoint;
+    struct mock_asked asked = {.body = buf_view(&mc->body),
+                               .head = &mc->call->head,
+                               .is_strict = mc->rule.error.is_strict};
+
+    if (!ep) return true;
     if (!check_method(mc, problem)) return false;
-    if (mc->endpoint->is_get) return true;
-    return check_body(mc, problem);
+    if (ep->is_get) return true;
+    if (ep->check && !ep->check(&asked, arena_of(mc), problem)) return false;
+    return check_reading(mc, r, problem);
 }
 
 // Digits that look random, and are the same for the same seed and the same turn.
@@ -235,6 +232,8 @@ static void make_ids(struct mock_call *mc)
         out[i] = digits[(bits >> (4 * i)) & 15];
     }
     mc->say.digits = (str){.ptr = out, .len = MOCK_SAY_ID_DIGITS};
+    mc->request_id = arena_format(arena_of(mc), "req_%" STR_FMT "%" STR_FMT,
+                                  STR_ARG(mc->say.digits), STR_ARG(mc->say.digits));
 }
 
 // Chance comes from the request's number, or from what it names in x-mock-key, so that the same
@@ -286,8 +285,7 @@ static bool choose_rule(struct mock_call *mc, struct mock_problem *problem)
 
     apply_header(mc);
     if (!e || has_rule) return true;
-    *problem = (struct mock_problem){
-        .status = 404, .type = STR("invalid_request_error"), .code = STR("model_not_found")};
+    *problem = (struct mock_problem){.status = 404, .code = STR("model_not_found")};
     problem->message =
         arena_format(arena_of(mc), "The model `%" STR_FMT "` does not exist%s.",
                      STR_ARG(mc->req.model), e == ERR_RANGE ? ": its number is out of range" : "");
@@ -301,14 +299,15 @@ static void answer(struct mock_call *mc)
 
     seed(mc);
     make_ids(mc);
-    bool is_good = check_request(mc, &bad_request);
+    struct reading reading = read_request(mc);
     bool has_model = choose_rule(mc, &bad_model);
+    bool is_good = check_request(mc, reading, &bad_request);
     if (mc->rule.error.status) {
         play_error(mc);
     } else if (!is_good) {
-        play_problem(mc, &bad_request);
+        play_problem(mc, bad_request);
     } else if (!has_model) {
-        play_problem(mc, &bad_model);
+        play_problem(mc, bad_model);
     } else {
         play_answer(mc);
     }
@@ -316,12 +315,11 @@ static void answer(struct mock_call *mc)
 
 static void refuse(struct mock_call *mc, unsigned status, str message)
 {
-    struct mock_problem problem = {
-        .status = status, .type = STR("invalid_request_error"), .message = message};
+    struct mock_problem problem = {.status = status, .message = message};
 
     seed(mc);
     make_ids(mc);
-    play_problem(mc, &problem);
+    play_problem(mc, problem);
 }
 
 static void read_body(struct mock_call *mc)
@@ -380,7 +378,9 @@ void mock_call_start(struct mock *m, struct server_call *call)
     mc->mock = m;
     mc->call = call;
     mc->path = target.path;
-    mc->endpoint = mock_dialect_find(target.path, &mc->tail);
+    bool has_version = mock_dialect_has_version(&call->head);
+    mc->endpoint = mock_dialect_find(target.path, has_version, &mc->tail);
+    mc->dialect = mock_dialect_of(mc->endpoint, has_version);
     mc->rule = m->options.base;
     mc->play = (struct mock_play){
         .call = call, .loop = m->loop, .log = &m->log, .scratch = &m->scratch, .rule = &mc->rule};

@@ -1,38 +1,77 @@
 #include "assess/mock/mock_dialect.h"
 
+#include "assess/mock/mock_anthropic.h"
 #include "assess/mock/mock_embeddings.h"
 #include "assess/mock/mock_openai.h"
 #include "assess/mock/mock_responses.h"
 
 static const struct mock_endpoint endpoints[] = {
     {.path = STR_INIT("/v1/chat/completions"),
+     .dialect = &mock_openai,
      .has_usage = true,
      .whole = mock_openai_chat,
      .next = mock_openai_chat_next,
      .fail = mock_openai_fail},
     {.path = STR_INIT("/v1/completions"),
+     .dialect = &mock_openai,
      .has_usage = true,
      .whole = mock_openai_completion,
      .next = mock_openai_completion_next,
      .fail = mock_openai_fail},
     {.path = STR_INIT("/v1/responses"),
+     .dialect = &mock_openai,
      .has_usage = true,
      .whole = mock_responses_whole,
      .next = mock_responses_next,
      .fail = mock_responses_fail},
     {.path = STR_INIT("/v1/embeddings"),
+     .dialect = &mock_openai,
      .has_usage = true,
      .has_no_words = true,
      .whole = mock_embeddings_whole},
-    {.path = STR_INIT("/v1/moderations"), .has_no_model = true, .whole = mock_openai_moderation},
-    {.path = STR_INIT("/v1/models"), .is_get = true, .whole = mock_openai_models},
-    {.path = STR_INIT("/v1/models/*"), .is_get = true, .whole = mock_openai_model},
+    {.path = STR_INIT("/v1/moderations"),
+     .dialect = &mock_openai,
+     .has_no_model = true,
+     .whole = mock_openai_moderation},
+    {.path = STR_INIT("/v1/messages"),
+     .dialect = &mock_anthropic,
+     .has_usage = true,
+     .whole = mock_anthropic_message,
+     .next = mock_anthropic_next,
+     .fail = mock_anthropic_fail},
+    {.path = STR_INIT("/v1/messages/count_tokens"),
+     .dialect = &mock_anthropic,
+     .whole = mock_anthropic_count},
+    {.path = STR_INIT("/v1/models"),
+     .dialect = &mock_anthropic,
+     .needs_version = true,
+     .is_get = true,
+     .whole = mock_anthropic_models},
+    {.path = STR_INIT("/v1/models/*"),
+     .dialect = &mock_anthropic,
+     .needs_version = true,
+     .is_get = true,
+     .whole = mock_anthropic_model},
+    {.path = STR_INIT("/v1/models"),
+     .dialect = &mock_openai,
+     .is_get = true,
+     .whole = mock_openai_models},
+    {.path = STR_INIT("/v1/models/*"),
+     .dialect = &mock_openai,
+     .is_get = true,
+     .whole = mock_openai_model},
 };
 
-const struct mock_endpoint *mock_dialect_find(str path, str *tail)
+bool mock_dialect_has_version(const struct h1_head *head)
+{
+    return h1_field_find(head, STR("anthropic-version")) != NULL;
+}
+
+const struct mock_endpoint *mock_dialect_find(str path, bool has_version, str *tail)
 {
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
         const struct mock_endpoint *e = &endpoints[i];
+        if (e->needs_version && !has_version) continue;
         if (str_ends(e->path, STR("*"))) {
             str stem = str_sub(e->path, 0, e->path.len - 1);
             str rest = str_sub(path, stem.len, path.len);
@@ -46,9 +85,10 @@ const struct mock_endpoint *mock_dialect_find(str path, str *tail)
     return NULL;
 }
 
-const str mock_dialect_failure = STR_INIT("The mock was told to fail here.");
-
-err mock_dialect_error(const struct mock_problem *p, struct buf *out)
+const struct mock_dialect *mock_dialect_of(const struct mock_endpoint *endpoint, bool has_version)
 {
-    return mock_openai_error(p, out);
+    if (endpoint) return endpoint->dialect;
+    return has_version ? &mock_anthropic : &mock_openai;
 }
+
+const str mock_dialect_failure = STR_INIT("The mock was told to fail here.");

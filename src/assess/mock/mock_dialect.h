@@ -1,27 +1,12 @@
 // mock_dialect: the port between playing an answer and writing one.
 //
 // An endpoint writes an answer whole, or a stream one event at a time, from a mock_say; it knows
-// no time and no fault. Each dialect is one file that fills such tables in (mock_openai.c);
-// mock_dialect.c lists them all. Pure.
+// no time and no fault. What all endpoints of a vendor share is its *dialect*: how errors look and
+// what fields answers carry. Each dialect is one file that fills such tables in (mock_openai.c,
+// mock_anthropic.c); mock_dialect.c lists all endpoints. Pure.
 #pragma once
 
 #include "assess/mock/mock_say.h"
-
-struct mock_endpoint {
-    str path; // a "*" at its end stands for the last segment
-    bool is_get;
-    bool has_no_model;
-    bool has_usage;    // a whole answer reports the tokens of its prompt
-    bool has_no_words; // it costs nothing but those
-    err (*whole)(const struct mock_say *s, struct buf *out);
-    // Appends the next event of a stream with its blank line; ERR_EOF behind the last. May be NULL.
-    err (*next)(struct mock_say *s, struct buf *out);
-    // Appends an event that reports an error in the middle of a stream.
-    err (*fail)(struct mock_say *s, struct buf *out);
-};
-
-// NULL for a path that no dialect knows. `*tail` is what the "*" stands for.
-const struct mock_endpoint *mock_dialect_find(str path, str *tail);
 
 struct mock_problem {
     unsigned status;
@@ -29,10 +14,50 @@ struct mock_problem {
     str code; // empty: null
     str param;
     str message;
+    str request_id;
 };
+
+// What a request is judged by.
+struct mock_asked {
+    str body;
+    const struct h1_head *head;
+    bool is_strict; // as its rule says
+};
+
+struct mock_dialect {
+    str broken_event;                       // what stands for an event of a stream, and is no JSON
+    str (*type_of_status)(unsigned status); // of an error
+    // Appends the body of an error answer.
+    err (*error)(const struct mock_problem *p, struct buf *out);
+    // The fields of every answer, each with its line end.
+    str (*fields)(str request_id, struct arena *arena);
+};
+
+struct mock_endpoint {
+    const struct mock_dialect *dialect;
+    str path;           // a "*" at its end stands for the last segment
+    bool needs_version; // only for requests with the header anthropic-version
+    bool is_get;
+    bool has_no_model;
+    bool has_usage;    // a whole answer reports the tokens of its prompt
+    bool has_no_words; // it costs nothing but those
+    // False, and what is wrong, where the vendor would refuse the request. May be NULL.
+    bool (*check)(const struct mock_asked *a, struct arena *arena, struct mock_problem *out);
+    err (*whole)(const struct mock_say *s, struct buf *out);
+    // Appends the next event of a stream with its blank line; ERR_EOF behind the last. May be NULL.
+    err (*next)(struct mock_say *s, struct buf *out);
+    // Appends an event that reports an error in the middle of a stream.
+    err (*fail)(struct mock_say *s, struct buf *out);
+};
+
+// Whether a request says that it is for Anthropic; some paths are of both vendors.
+bool mock_dialect_has_version(const struct h1_head *head);
+
+// NULL for a path that no dialect knows. `*tail` is what the "*" stands for.
+const struct mock_endpoint *mock_dialect_find(str path, bool has_version, str *tail);
+
+// The dialect of an endpoint, or of what is none.
+const struct mock_dialect *mock_dialect_of(const struct mock_endpoint *endpoint, bool has_version);
 
 // What errors say that were asked for.
 extern const str mock_dialect_failure;
-
-// Appends the body of an error answer.
-err mock_dialect_error(const struct mock_problem *p, struct buf *out);

@@ -23,7 +23,7 @@ static void begin(struct recital *r, const char *path, const char *rule, const c
     str param = STR("");
     struct diag d;
 
-    *r = (struct recital){.endpoint = mock_dialect_find(str_from_c(path), &tail)};
+    *r = (struct recital){.endpoint = mock_dialect_find(str_from_c(path), false, &tail)};
     CHECK(r->endpoint);
     arena_init(&r->arena, 4096);
     buf_init(&r->text, 1 << 20);
@@ -158,4 +158,154 @@ TEST(mock_dialect_responses_have_an_item_for_each_block)
                         "\"type\":\"reasoning\"", "\"call_id\":\"call_0123456789abcdef01\"",
                         "\"cached_tokens\":30", NULL});
     done(&r);
+}
+
+TEST(mock_dialect_messages_stream_in_the_documented_order)
+{
+    struct recital r;
+
+    stream(&r, "/v1/messages", everything, question);
+    // Start; the thought with its signature and a ping; the text; two calls; finish and stop.
+    CHECK_EQ(r.events,
+             1 + (1 + 1 + 2 + 1 + 1) + (1 + 3 + 1) + (1 + 1 + 3 + 1) + (1 + 1 + 1 + 1) + 2);
+    check_order(
+        &r,
+        (const char *const[]){
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\","
+            "\"id\":\"msg_0123456789abcdef\",\"type\":\"message\",\"role\":\"assistant\","
+            "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{"
+            "\"input_tokens\":15,\"cache_creation_input_tokens\":5,\"cache_read_input_tokens\":30,",
+            "\"output_tokens\":1,",
+            "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
+            "\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}\n\n",
+            "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+            "\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"hm\"}",
+            "\"delta\":{\"type\":\"signature_delta\",\"signature\":\"",
+            "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+            "\"index\":1,\"content_block\":{\"type\":\"text\",\"text\":\"\"}",
+            "\"delta\":{\"type\":\"text_delta\",\"text\":\"let\"}",
+            "\"index\":2,\"content_block\":{\"type\":\"tool_use\",\"id\":\"toolu_"
+            "0123456789abcdef\","
+            "\"name\":\"f\",\"input\":{}}",
+            "\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"\"}",
+            "\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":\"}",
+            "\"index\":3,\"content_block\":{\"type\":\"tool_use\",\"id\":\"toolu_"
+            "0123456789abcdef01\"",
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+            "\"tool_use\",\"stop_sequence\":null},\"usage\":{\"input_tokens\":15,",
+            "\"output_tokens\":9}}\n\n",
+            "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", NULL});
+    done(&r);
+}
+
+TEST(mock_dialect_messages_come_whole_with_the_same_content)
+{
+    struct recital r;
+
+    whole(&r, "/v1/messages", everything, question);
+    check_order(&r,
+                (const char *const[]){
+                    "\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm hm\",\"signature\":\"",
+                    "{\"type\":\"text\",\"text\":\"let me see\"}",
+                    "\"name\":\"f\",\"input\":{\"a\": [1, 2]}}", "\"name\":\"g\",\"input\":{}}]",
+                    "\"stop_reason\":\"tool_use\"", "\"input_tokens\":15", "\"output_tokens\":9",
+                    NULL});
+    done(&r);
+}
+
+TEST(mock_dialect_messages_have_reasons_of_their_own)
+{
+    static const struct {
+        const char *rule;
+        const char *want;
+    } cases[] = {
+        {"{answer: {text: a b}}", "\"stop_reason\":\"end_turn\",\"stop_sequence\":null"},
+        {"{answer: {tokens: 100}}", "\"stop_reason\":\"max_tokens\""},
+        {"{answer: {text: a X b}}", "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\" X\""},
+        {"{answer: {text: a, finish_reason: content_filter}}", "\"stop_reason\":\"refusal\""},
+        {"{answer: {text: a, finish_reason: pause_turn}}", "\"stop_reason\":\"pause_turn\""},
+        {"{answer: {text: a}, fault: {no_finish: true}}", "\"stop_reason\":null"},
+    };
+    const char *body = "{\"model\":\"m\",\"max_tokens\":9,\"stop_sequences\":[\" X\"],"
+                       "\"messages\":[]}";
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct recital r;
+        whole(&r, "/v1/messages", cases[i].rule, body);
+        CHECK(has(&r, cases[i].want));
+        done(&r);
+        stream(&r, "/v1/messages", cases[i].rule, body);
+        CHECK(has(&r, cases[i].want));
+        done(&r);
+    }
+}
+
+TEST(mock_dialect_messages_leave_out_what_a_fault_says)
+{
+    struct recital r;
+
+    stream(&r, "/v1/messages", "{answer: {text: a}, fault: {no_done: true}}", question);
+    CHECK(has(&r, "event: message_delta\n") && !has(&r, "event: message_stop\n"));
+    done(&r);
+    stream(&r, "/v1/messages", "{answer: {text: a}, fault: {no_finish: true}}", question);
+    CHECK(!has(&r, "event: message_delta\n") && has(&r, "event: message_stop\n"));
+    done(&r);
+}
+
+TEST(mock_dialect_messages_have_no_block_without_words)
+{
+    struct recital r;
+
+    stream(&r, "/v1/messages", "{answer: {text: '', tool: f}}", question);
+    CHECK(has(&r, "\"index\":0,\"content_block\":{\"type\":\"tool_use\"") && !has(&r, "\"text\""));
+    done(&r);
+    whole(&r, "/v1/messages", "{answer: {text: ''}}", question);
+    CHECK(has(&r, "\"content\":[],"));
+    done(&r);
+    stream(&r, "/v1/messages", "{answer: {text: ''}}", question);
+    CHECK(!has(&r, "content_block"));
+    done(&r);
+}
+
+TEST(mock_dialect_messages_take_broken_arguments_for_none)
+{
+    struct recital r;
+
+    whole(&r, "/v1/messages", "{answer: {tool: f, arguments: '{\"a\": '}}", question);
+    CHECK(has(&r, "\"input\":{}}"));
+    done(&r);
+    whole(&r, "/v1/messages", "{answer: {tool: f, arguments: '[1]'}}", question);
+    CHECK(has(&r, "\"input\":{}}"));
+    done(&r);
+}
+
+TEST(mock_dialect_messages_are_counted)
+{
+    struct recital r;
+
+    whole(&r, "/v1/messages/count_tokens", "{answer: {tokens: 5}}", question);
+    CHECK_STR(buf_view(&r.text), "{\"input_tokens\":2}");
+    done(&r);
+}
+
+TEST(mock_dialect_models_are_of_whom_the_request_is_for)
+{
+    str tail = STR("");
+    struct mock_request req = {0};
+    struct mock_say say = {.req = &req, .model = STR("x")};
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    CHECK_EQ(mock_dialect_find(STR("/v1/models"), true, &tail)->whole(&say, &text), OK);
+    CHECK(str_starts(buf_view(&text), STR("{\"data\":[{\"type\":\"model\",\"id\":\"mock\",")));
+    CHECK(str_ends(buf_view(&text), STR("\"has_more\":false,\"first_id\":\"mock\",\"last_id\":"
+                                        "\"mock-html\"}")));
+    buf_clear(&text);
+    CHECK_EQ(mock_dialect_find(STR("/v1/models/x"), true, &tail)->whole(&say, &text), OK);
+    CHECK(str_starts(buf_view(&text), STR("{\"type\":\"model\",\"id\":\"x\",")));
+    CHECK_STR(tail, "x");
+    buf_clear(&text);
+    CHECK_EQ(mock_dialect_find(STR("/v1/models"), false, &tail)->whole(&say, &text), OK);
+    CHECK(str_starts(buf_view(&text), STR("{\"object\":\"list\",")));
+    buf_done(&text);
 }

@@ -307,6 +307,22 @@ err mock_openai_completion_next(struct mock_say *s, struct buf *out)
     return next(s, out, false);
 }
 
+static err write_error(const struct mock_problem *p, struct buf *out)
+{
+    struct json_writer w;
+
+    json_write_init(&w, out);
+    json_write_object(&w);
+    mock_member_object(&w, STR("error"));
+    mock_member_str(&w, STR("message"), p->message);
+    mock_member_str(&w, STR("type"), p->type);
+    mock_member_str_or_null(&w, STR("param"), p->param);
+    mock_member_str_or_null(&w, STR("code"), p->code);
+    json_write_object_end(&w);
+    json_write_object_end(&w);
+    return w.error;
+}
+
 err mock_openai_fail(struct mock_say *s, struct buf *out)
 {
     const struct mock_problem problem = {
@@ -314,7 +330,7 @@ err mock_openai_fail(struct mock_say *s, struct buf *out)
 
     (void)s;
     TRY(buf_append(out, STR("data: ")));
-    TRY(mock_openai_error(&problem, out));
+    TRY(write_error(&problem, out));
     return buf_append(out, STR("\n\n"));
 }
 
@@ -391,18 +407,33 @@ err mock_openai_moderation(const struct mock_say *s, struct buf *out)
     return w.error;
 }
 
-err mock_openai_error(const struct mock_problem *p, struct buf *out)
+static str type_of_status(unsigned status)
 {
-    struct json_writer w;
-
-    json_write_init(&w, out);
-    json_write_object(&w);
-    mock_member_object(&w, STR("error"));
-    mock_member_str(&w, STR("message"), p->message);
-    mock_member_str(&w, STR("type"), p->type);
-    mock_member_str_or_null(&w, STR("param"), p->param);
-    mock_member_str_or_null(&w, STR("code"), p->code);
-    json_write_object_end(&w);
-    json_write_object_end(&w);
-    return w.error;
+    if (status == 401) return STR("authentication_error");
+    if (status == 403) return STR("permission_error");
+    if (status == 429) return STR("rate_limit_error");
+    return status >= 500 ? STR("server_error") : STR("invalid_request_error");
 }
+
+static str answer_fields(str request_id, struct arena *arena)
+{
+    return arena_format(arena,
+                        "x-request-id: %" STR_FMT "\r\n"
+                        "openai-version: 2020-10-01\r\n"
+                        "openai-organization: sluice-mock\r\n"
+                        "openai-processing-ms: 1\r\n"
+                        "x-ratelimit-limit-requests: 10000\r\n"
+                        "x-ratelimit-remaining-requests: 9999\r\n"
+                        "x-ratelimit-reset-requests: 6ms\r\n"
+                        "x-ratelimit-limit-tokens: 2000000\r\n"
+                        "x-ratelimit-remaining-tokens: 1999000\r\n"
+                        "x-ratelimit-reset-tokens: 0s\r\n",
+                        STR_ARG(request_id));
+}
+
+const struct mock_dialect mock_openai = {
+    .broken_event = STR_INIT("data: {\"id\":\"chatcmpl-broken\",\"choices\":[{\"delta\":\n\n"),
+    .type_of_status = type_of_status,
+    .error = write_error,
+    .fields = answer_fields,
+};

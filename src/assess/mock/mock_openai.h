@@ -5,6 +5,8 @@
 
 #include "assess/mock/mock_dialect.h"
 
+extern const struct mock_dialect mock_openai;
+
 err mock_openai_chat(const struct mock_say *s, struct buf *out);
 err mock_openai_chat_next(struct mock_say *s, struct buf *out);
 err mock_openai_completion(const struct mock_say *s, struct buf *out);
@@ -13,4 +15,3 @@ err mock_openai_models(const struct mock_say *s, struct buf *out);
 err mock_openai_model(const struct mock_say *s, struct buf *out);
 err mock_openai_moderation(const struct mock_say *s, struct buf *out);
 err mock_openai_fail(struct mock_say *s, struct buf *out);
-err mock_openai_error(const struct mock_problem *p, struct buf *out);

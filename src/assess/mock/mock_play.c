@@ -7,10 +7,6 @@ enum { BURST_MAX = 64, REST_MAX = 64 * 1024 * 1024 };
 
 enum outcome { GOES_ON, WAITS };
 
-static str broken_event =
-    STR_INIT("data: {\"id\":\"chatcmpl-broken\",\"choices\":[{\"delta\":\n\n");
-static str torn_chunk = STR_INIT("400\r\ndata: {\"id\":\"chatcmpl-torn\",\"choi");
-
 static void go(struct mock_play *p);
 
 static void on_timer(struct timer *t)
@@ -109,8 +105,10 @@ static enum outcome fail(struct mock_play *p)
     if (!f->before_head && !call->status) send_head(p, STR(""), false);
     if (end == MOCK_END_STALL) return stall(p);
     if (end == MOCK_END_TORN && call->is_chunked) {
-        struct iovec torn = stream_piece(torn_chunk);
-        server_call_write_raw(call, &torn, 1);
+        str broken = p->endpoint->dialect->broken_event;
+        struct iovec torn[] = {stream_piece(STR("400\r\n")),
+                               stream_piece(str_sub(broken, 0, broken.len - 4))};
+        server_call_write_raw(call, torn, 2);
     }
     mock_play_stop(p, MOCK_ENDED_FAULT);
     if (end == MOCK_END_RESET) {
@@ -145,7 +143,8 @@ static err shape(struct mock_play *p, struct buf *out, str event)
     const struct mock_fault *f = &p->rule->fault;
 
     if (p->say && f->has_comments) TRY(buf_append(out, STR(": keep-alive\n\n")));
-    if (p->say && f->malformed_event == p->events + 1) return buf_append(out, broken_event);
+    if (p->say && f->malformed_event == p->events + 1)
+        return buf_append(out, p->endpoint->dialect->broken_event);
     if (!p->say || !f->has_crlf) return buf_append(out, event);
     while (event.len) {
         TRY(buf_append(out, str_cut(&event, '\n')));
@@ -234,11 +233,11 @@ static enum outcome send_part(struct mock_play *p)
 
 static err write_event(struct mock_play *p)
 {
-    if (p->rule->fault.error_event != p->events + 1) return p->next(p->say, p->scratch);
+    if (p->rule->fault.error_event != p->events + 1) return p->endpoint->next(p->say, p->scratch);
     p->say->at.is_end = true;
     p->has_failed = true;
     p->entry->fault = STR("error_event");
-    return p->fail(p->say, p->scratch);
+    return p->endpoint->fail(p->say, p->scratch);
 }
 
 static enum outcome next_event(struct mock_play *p)

@@ -17,10 +17,9 @@ struct mock_play {
     struct mock_entry *entry; // NULL once over
     struct buf *scratch;      // the loop's, for one event
     const struct mock_rule *rule;
-    struct mock_say *say;        // of a stream, else NULL
-    const struct mock_say *cost; // the tokens of the answer; NULL: it costs nothing
-    err (*next)(struct mock_say *s, struct buf *out);
-    err (*fail)(struct mock_say *s, struct buf *out);
+    struct mock_say *say;                 // of a stream, else NULL
+    const struct mock_say *cost;          // the tokens of the answer; NULL: it costs nothing
+    const struct mock_endpoint *endpoint; // of a stream
     struct server_answer head;
     struct buf body; // of an answer that is no stream
     struct buf rest; // of an event that goes out in parts
