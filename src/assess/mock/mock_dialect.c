@@ -1,6 +1,7 @@
 #include "assess/mock/mock_dialect.h"
 
 #include "assess/mock/mock_anthropic.h"
+#include "assess/mock/mock_anthropic_check.h"
 #include "assess/mock/mock_embeddings.h"
 #include "assess/mock/mock_openai.h"
 #include "assess/mock/mock_responses.h"
@@ -36,11 +37,13 @@ static const struct mock_endpoint endpoints[] = {
     {.path = STR_INIT("/v1/messages"),
      .dialect = &mock_anthropic,
      .has_usage = true,
+     .check = mock_anthropic_check_message,
      .whole = mock_anthropic_message,
      .next = mock_anthropic_next,
      .fail = mock_anthropic_fail},
     {.path = STR_INIT("/v1/messages/count_tokens"),
      .dialect = &mock_anthropic,
+     .check = mock_anthropic_check_count,
      .whole = mock_anthropic_count},
     {.path = STR_INIT("/v1/models"),
      .dialect = &mock_anthropic,
