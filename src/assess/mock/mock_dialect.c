@@ -4,12 +4,14 @@
 #include "assess/mock/mock_anthropic_check.h"
 #include "assess/mock/mock_embeddings.h"
 #include "assess/mock/mock_openai.h"
+#include "assess/mock/mock_openai_check.h"
 #include "assess/mock/mock_responses.h"
 
 static const struct mock_endpoint endpoints[] = {
     {.path = STR_INIT("/v1/chat/completions"),
      .dialect = &mock_openai,
      .has_usage = true,
+     .check = mock_openai_check_chat,
      .whole = mock_openai_chat,
      .next = mock_openai_chat_next,
      .fail = mock_openai_fail},
