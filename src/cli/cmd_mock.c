@@ -17,13 +17,15 @@ struct mocking {
     struct mock_options options;
     struct arena arena; // of the script
     str script, listen, seed, events, gap, ttft, log_max;
+    bool is_strict;
 };
 
-static const struct command_help help = {
-    "mock [options]",
-    "Runs a scripted upstream that speaks the OpenAI dialect: it echoes, or answers and fails as\n"
-    "a script or a model's name says (mock-cut-5, mock-429; docs/mock.md has them all).\n"
-    "GET /mock/log and /mock/stats tell what it saw.\n"};
+static const struct command_help help = {"mock [options]",
+                                         "Runs a scripted upstream that speaks the dialects of "
+                                         "OpenAI and Anthropic: it echoes, or answers\n"
+                                         "and fails as a script or a model's name says "
+                                         "(mock-cut-5, mock-429; docs/mock.md has them all).\n"
+                                         "GET /mock/log and /mock/stats tell what it saw.\n"};
 
 static void on_signal(struct signals *signals, int number)
 {
@@ -79,6 +81,7 @@ static int read_options(struct mocking *m, struct address *address)
     struct mock_options *o = &m->options;
 
     mock_rule_init(&o->base);
+    o->base.error.is_strict = m->is_strict;
     if (socket_parse_address(m->listen, address))
         return command_fail(COMMAND_USAGE, "--listen takes an address such as 127.0.0.1:8090");
     if (!read_number(m->seed, UINT64_MAX, &o->seed))
@@ -134,6 +137,7 @@ int cmd_mock(char **args)
         {"events", '\0', "N", "say N words instead of an echo", &m.events, NULL},
         {"gap", '\0', "TIME", "between the words of a stream (0ms)", &m.gap, NULL},
         {"ttft", '\0', "TIME", "until the first event (0ms)", &m.ttft, NULL},
+        {"strict", '\0', NULL, "refuse what the vendor's API would refuse", NULL, &m.is_strict},
         {"log-max", '\0', "N", "requests kept for /mock/log (1000)", &m.log_max, NULL},
     };
     struct address address;
