@@ -84,6 +84,21 @@ static err memory_read(struct stream *s, void *bytes, size_t size, size_t *len)
     return OK;
 }
 
+static err memory_peek(struct stream *s, unsigned char *byte)
+{
+    struct memory_end *m = end_of(s);
+    str view = buf_view(&m->arriving);
+
+    if (m->peer->is_aborted) return ERR_CLOSED;
+    if (view.len == 0 && m->peer->is_ended) return ERR_EOF;
+    if (view.len == 0) {
+        s->is_readable = false;
+        return ERR_AGAIN;
+    }
+    *byte = (unsigned char)view.ptr[0];
+    return OK;
+}
+
 static err memory_write(struct stream *s, const struct iovec *iov, int count, size_t *len)
 {
     struct memory_end *m = end_of(s);
@@ -148,6 +163,7 @@ void memory_stream_pair(struct loop *loop, struct memory_stream_options options,
         .finish = memory_finish,
         .close = memory_close,
         .protocol = memory_protocol,
+        .peek = memory_peek,
     };
     struct memory_pair *p = memory_new(struct memory_pair);
 

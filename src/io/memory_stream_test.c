@@ -182,3 +182,32 @@ TEST(memory_stream_hung_up_ends_one_way_only)
     stream_close(b, STREAM_CLOSE);
     loop_done(&l);
 }
+
+TEST(memory_stream_can_be_peeked_at)
+{
+    struct loop l;
+    struct stream *a = NULL;
+    struct stream *b = NULL;
+    char bytes[8];
+    unsigned char first = 0;
+    size_t len = 0;
+
+    loop_init_virtual(&l, 0);
+    memory_stream_pair(&l, (struct memory_stream_options){0}, &a, &b);
+    CHECK_EQ(stream_peek(b, &first), ERR_AGAIN);
+    CHECK(!b->is_readable);
+    CHECK_EQ(send_text(a, STR("xy"), &len), OK);
+    CHECK_EQ(stream_peek(b, &first), OK);
+    CHECK_EQ(stream_peek(b, &first), OK);
+    CHECK_EQ(first, 'x');
+    CHECK_EQ(stream_read(b, bytes, sizeof(bytes), &len), OK);
+    CHECK_SAME(((str){bytes, len}), STR("xy"));
+    stream_close(a, STREAM_CLOSE);
+    CHECK_EQ(stream_peek(b, &first), ERR_EOF);
+    stream_close(b, STREAM_CLOSE);
+    memory_stream_pair(&l, (struct memory_stream_options){0}, &a, &b);
+    stream_close(a, STREAM_ABORT);
+    CHECK_EQ(stream_peek(b, &first), ERR_CLOSED);
+    stream_close(b, STREAM_CLOSE);
+    loop_done(&l);
+}

@@ -20,6 +20,15 @@ struct stream_user {
     void (*ready)(struct stream_user *user);
 };
 
+enum { STREAM_SUBJECT_MAX = 256 };
+
+// What protects a stream.
+struct stream_security {
+    str version;                      // of TLS, such as "1.3"; empty where there is none
+    bool is_resumed;                  // by an earlier session's ticket
+    char subject[STREAM_SUBJECT_MAX]; // who the peer has proven to be (RFC 2253), clipped; or ""
+};
+
 enum stream_end {
     STREAM_CLOSE, // orderly: what was written is delivered
     STREAM_ABORT, // the peer is told at once (TCP reset), so that it can't take this for an end
@@ -31,7 +40,9 @@ struct stream_ops {
     void (*finish)(struct stream *s); // NULL: the stream can't tell its peer
     void (*close)(struct stream *s, enum stream_end how);
     str (*protocol)(struct stream *s);
-    size_t (*unsent)(struct stream *s); // NULL: what was written has gone
+    size_t (*unsent)(struct stream *s);                 // NULL: what was written has gone
+    err (*peek)(struct stream *s, unsigned char *byte); // NULL: can't be done
+    void (*secured)(struct stream *s, struct stream_security *security); // NULL: by nothing
 };
 
 // Where a connection comes from or goes to, small enough to keep one a connection.
@@ -78,6 +89,13 @@ static inline size_t stream_unsent(struct stream *s)
     return s->ops->unsent ? s->ops->unsent(s) : 0;
 }
 
+// The byte that the next read will begin with, left where it is. Errors of stream_read(), and
+// ERR_UNSUPPORTED.
+static inline err stream_peek(struct stream *s, unsigned char *byte)
+{
+    return s->ops->peek ? s->ops->peek(s, byte) : ERR_UNSUPPORTED;
+}
+
 // Tells the peer that no more will be written; reading goes on.
 static inline void stream_finish(struct stream *s)
 {
@@ -94,6 +112,12 @@ static inline void stream_close(struct stream *s, enum stream_end how)
 static inline str stream_protocol(struct stream *s)
 {
     return s->ops->protocol(s);
+}
+
+static inline void stream_secured(struct stream *s, struct stream_security *security)
+{
+    *security = (struct stream_security){.version = {.ptr = "", .len = 0}};
+    if (s->ops->secured) s->ops->secured(s, security);
 }
 
 // "127.0.0.1:80" or "[::1]:80" to `out`, of ADDRESS_TEXT_MAX bytes; returns the length.

@@ -88,6 +88,19 @@ static err tcp_write(struct stream *s, const struct iovec *iov, int count, size_
     return OK;
 }
 
+static err tcp_peek(struct stream *s, unsigned char *byte)
+{
+    ssize_t got = 0;
+
+    do {
+        got = recv(tcp_of(s)->watch.fd, byte, 1, MSG_PEEK);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) return OK;
+    if (got == 0) return ERR_EOF;
+    if (errno == EAGAIN) s->is_readable = false;
+    return err_from_errno(errno);
+}
+
 static void tcp_close(struct stream *s, enum stream_end how)
 {
     struct tcp *t = tcp_of(s);
@@ -143,6 +156,7 @@ err tcp_open(struct loop *l, int fd, struct address peer, struct stream **out)
         .close = tcp_close,
         .protocol = tcp_protocol,
         .unsent = tcp_unsent,
+        .peek = tcp_peek,
     };
     struct tcp *t = memory_new(struct tcp);
 

@@ -203,3 +203,33 @@ TEST(tcp_writing_to_one_who_left_fails_without_a_signal)
     CHECK_EQ(e, ERR_CLOSED);
     bench_done(&b);
 }
+
+TEST(tcp_can_be_peeked_at)
+{
+    struct bench b;
+    struct stream_security security;
+    char bytes[16];
+    unsigned char first = 0;
+    size_t len = 0;
+
+    bench_init(&b);
+    CHECK_EQ(stream_peek(b.near, &first), ERR_AGAIN);
+    CHECK(!b.near->is_readable);
+    b.ready_count = 0;
+    say(b.far, STR("hello"));
+    turn_until(&b, &b.ready_count, 1);
+    CHECK_EQ(stream_peek(b.near, &first), OK);
+    CHECK_EQ(first, 'h');
+    CHECK(b.near->is_readable);
+    CHECK_EQ(stream_read(b.near, bytes, sizeof(bytes), &len), OK);
+    CHECK_EQ(len, 5);
+    stream_close(b.far, STREAM_CLOSE);
+    b.far = NULL;
+    while (!b.near->is_hung_up) {
+        loop_turn(&b.loop, 10);
+    }
+    CHECK_EQ(stream_peek(b.near, &first), ERR_EOF);
+    stream_secured(b.near, &security);
+    CHECK_EQ(security.version.len, 0);
+    bench_done(&b);
+}
