@@ -16,16 +16,15 @@ void tls_reason_set(struct tls_reason *r, const char *text)
 
 void tls_reason_take(struct tls_reason *r)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *text = NULL;
+    unsigned long newest = ERR_peek_last_error();
+    const char *text = newest ? ERR_reason_error_string(newest) : "";
+    unsigned long code = 0;
 
-    if (ERR_SYSTEM_ERROR(code)) {
-        text = strerrordesc_np(ERR_GET_REASON(code));
-    } else if (code) {
-        text = ERR_reason_error_string(code);
+    while ((code = ERR_get_error())) {
+        // OpenSSL puts "system lib" on top of what the system said.
+        if (ERR_SYSTEM_ERROR(code)) text = strerrordesc_np(ERR_GET_REASON(code));
     }
-    tls_reason_set(r, text ? text : code ? "unknown TLS error" : "");
-    ERR_clear_error();
+    tls_reason_set(r, text ? text : "unknown TLS error");
 }
 
 err tls_protocols_init(struct tls_protocols *p, const str *names, size_t count)
@@ -43,6 +42,18 @@ err tls_protocols_init(struct tls_protocols *p, const str *names, size_t count)
     return OK;
 }
 
+// What a server chooses of what it is offered. The curves that every client has and that cost
+// least; the cheaper of the ciphers that are strong enough, but ChaCha20 for a client that has no
+// AES in hardware and says so by its order.
+static void prefer(SSL_CTX *ctx)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    if (SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1 ||
+        SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                                      "TLS_CHACHA20_POLY1305_SHA256") != 1)
+        abort();
+}
+
 SSL_CTX *tls_ssl_ctx_new(bool is_server)
 {
     SSL_CTX *ctx = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
@@ -53,6 +64,7 @@ SSL_CTX *tls_ssl_ctx_new(bool is_server)
         SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
         abort();
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    if (is_server) prefer(ctx);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     // One read a record, or for many small records, instead of two each.

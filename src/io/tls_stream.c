@@ -282,6 +282,23 @@ static str tls_protocol(struct stream *s)
     return name ? (str){(const char *)name, len} : STR("");
 }
 
+static void tls_secured(struct stream *s, struct stream_security *security)
+{
+    SSL *ssl = tls_of(s)->ssl;
+    X509 *peer = SSL_is_server(ssl) ? SSL_get0_peer_certificate(ssl) : NULL;
+    BIO *text = NULL;
+
+    security->version = SSL_version(ssl) == TLS1_2_VERSION ? STR("1.2") : STR("1.3");
+    security->is_resumed = SSL_session_reused(ssl) == 1;
+    if (!peer) return;
+    text = BIO_new(BIO_s_mem());
+    if (!text) abort();
+    // A name that can't be printed stays empty.
+    if (X509_NAME_print_ex(text, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0)
+        (void)BIO_gets(text, security->subject, STREAM_SUBJECT_MAX);
+    BIO_free(text);
+}
+
 static void end_handshake(struct tls_handshake *h, err result)
 {
     struct tls_stream *t = h->tls;
@@ -374,6 +391,7 @@ void tls_stream_start(struct tls_handshake *h, SSL *ssl, struct stream *lower, m
         .close = tls_close,
         .protocol = tls_protocol,
         .unsent = tls_unsent,
+        .secured = tls_secured,
     };
     struct tls_stream *t = memory_new(struct tls_stream);
     BIO *bio = new_bio(t);
@@ -406,9 +424,4 @@ void tls_stream_refuse(struct tls_handshake *h, struct stream *lower, err e, op_
     ERR_clear_error();
     stream_close(lower, STREAM_ABORT);
     op_finish(&h->op, e);
-}
-
-bool tls_stream_is_resumed(struct stream *s)
-{
-    return SSL_session_reused(tls_of(s)->ssl) == 1;
 }

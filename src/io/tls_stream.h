@@ -28,6 +28,3 @@ void tls_stream_start(struct tls_handshake *h, SSL *ssl, struct stream *lower, m
                       op_done_fn *done);
 // Ends `h` with `e` in place of a handshake, and closes `lower`.
 void tls_stream_refuse(struct tls_handshake *h, struct stream *lower, err e, op_done_fn *done);
-
-// Whether `s`, which must be a stream of this module, resumed an earlier session.
-bool tls_stream_is_resumed(struct stream *s);
