@@ -30,15 +30,14 @@ static void sort_models(struct settings *s)
     if (s->model_count) qsort(s->by_name, s->model_count, sizeof(*s->by_name), compare_models);
 }
 
-static err read_tree(const struct yaml_node *root, const char *const *environment, struct diag *d,
-                     struct settings **out)
+static err read_tree(const struct settings_source *from, struct diag *d, struct settings **out)
 {
     struct settings *s = memory_new(struct settings);
     size_t findings = d->count;
 
     arena_init(&s->arena, CHUNK_SIZE);
     atomic_init(&s->references, 1);
-    settings_read(s, root, environment, d);
+    settings_read(s, from, d);
     if (d->count > findings) {
         settings_unref(s);
         return ERR_SYNTAX;
@@ -48,16 +47,22 @@ static err read_tree(const struct yaml_node *root, const char *const *environmen
     return OK;
 }
 
-err settings_parse(str text, const char *const *environment, struct diag *d, struct settings **out)
+err settings_parse_in(str folder, str text, const char *const *environment, struct diag *d,
+                      struct settings **out)
 {
-    const struct yaml_node *root = NULL;
+    struct settings_source from = {.folder = folder, .environment = environment};
     struct arena tree;
 
     arena_init(&tree, TREE_CHUNK_SIZE);
-    err e = yaml_parse(text, &tree, d, &root);
-    if (!e) e = read_tree(root, environment, d, out);
+    err e = yaml_parse(text, &tree, d, &from.root);
+    if (!e) e = read_tree(&from, d, out);
     arena_reset(&tree);
     return e;
+}
+
+err settings_parse(str text, const char *const *environment, struct diag *d, struct settings **out)
+{
+    return settings_parse_in(STR(""), text, environment, d, out);
 }
 
 // OPENAI_BASE_URL is left alone on purpose: people point it at us, and we would call ourselves.

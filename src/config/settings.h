@@ -12,9 +12,31 @@
 // An environment is a NULL-terminated array of "NAME=value", such as
 // (const char *const *)environ. It is read while a snapshot is made, and not kept.
 
+// Paths of files are absolute, or relative to where the process was started; a relative one in a
+// file counts from that file's folder. The place of one is where it was written.
+
+struct settings_certificate {
+    str certificate; // path
+    struct diag_place certificate_place;
+    str key; // path
+    struct diag_place key_place;
+};
+
+struct settings_tls {
+    bool is_given; // else there is none, and the rest is empty
+    struct settings_certificate *certificates;
+    size_t certificate_count; // at least 1
+    str client_ca;            // path; empty: nobody is asked
+    struct diag_place client_ca_place;
+    str client_auth; // "none", "optional" or "required"
+    str min_version; // "1.2" or "1.3"
+    str plaintext;   // "refuse" or "allow"
+};
+
 struct settings_listen {
     str address;      // "host:port", "[::1]:port" or ":port"; port 0 lets the system choose
     uint32_t workers; // 0: one a core
+    struct settings_tls tls;
 };
 
 struct settings_admin {
@@ -82,7 +104,8 @@ struct settings_provider {
     str http;                  // "auto", "1.1" or "2"
     str usage;                 // "as_asked" or "always"
     bool tls_verify;
-    str ca_file; // empty: the system's certificates
+    str ca_file; // path; empty: the system's certificates
+    struct diag_place ca_file_place;
 };
 
 struct settings_timeouts {
@@ -169,6 +192,9 @@ struct settings {
 // ERR_LIMIT for one past the bounds of yaml.h; the diag then has every finding. Values from the
 // environment never appear in findings.
 err settings_parse(str text, const char *const *environment, struct diag *d, struct settings **out);
+// The same of a text from a file in `folder`.
+err settings_parse_in(str folder, str text, const char *const *environment, struct diag *d,
+                      struct settings **out);
 
 // What rules without a file: the defaults and the providers that the environment tells of. With
 // OPENAI_API_KEY set, provider "openai" serves any model name. Fails like settings_parse().

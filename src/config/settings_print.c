@@ -54,8 +54,12 @@ static str load_text(const struct settings *s, const struct settings_field *f, c
 
 static bool is_absent(const struct settings_field *f, const char *base)
 {
+    bool is_given = true;
     str text;
 
+    if (f->type == SETTINGS_SECTION && f->is_optional)
+        memcpy(&is_given, base + f->second, sizeof(is_given));
+    if (!is_given) return true;
     if (f->type > SETTINGS_URL) return false;
     memcpy(&text, base + f->offset, sizeof(text));
     return !text.len;

@@ -156,6 +156,7 @@ TEST(settings_print_round_trips)
     check_round_trip(STR(""));
     check_round_trip(STR("limits: {comment_interval: 0, body_bytes: 10MB}\n"
                          "telemetry: {access_log: {path: 'a\\b\"c'}}\n"));
+    check_round_trip(STR("listen: {tls: {certificates: [{certificate: a.pem, key: a.key}]}}\n"));
 }
 
 TEST(settings_print_round_trips_the_example)

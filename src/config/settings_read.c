@@ -1,6 +1,6 @@
-// Design: read_section() and read_list() call each other as deep as the table nests, which is
-// fixed. Fields are read in the table's order, whatever the file's: providers are there when the
-// targets name them.
+// Design: read_section(), read_inner() and read_list() call each other as deep as the table nests,
+// which is fixed. Fields are read in the table's order, whatever the file's: providers are there
+// when the targets name them.
 #include "config/settings_read.h"
 
 #include "config/settings_scalar.h"
@@ -12,6 +12,8 @@ enum { HINT_MAX = 512 };
 
 static void read_section(struct settings_reader *r, const struct settings_section *section,
                          const struct yaml_node *n, char *base);
+static void read_inner(struct settings_reader *r, const struct settings_field *f,
+                       const struct yaml_node *n, char *base);
 
 // Finds items that have the same in the unique field `f`.
 static void check_unique(struct settings_reader *r, const struct settings_field *f,
@@ -116,12 +118,23 @@ static void read_section(struct settings_reader *r, const struct settings_sectio
         } else if (f->type != SETTINGS_SECTION) {
             settings_scalar_read(r, f, child, base);
         } else {
-            if (child && child->kind != YAML_MAPPING && !yaml_is_null(child))
-                diag_add(r->diag, child->place, STR(""), "%" STR_FMT " must be a mapping",
-                         STR_ARG(f->key));
-            read_section(r, f->section, child, base + f->offset);
+            read_inner(r, f, child, base);
         }
     }
+}
+
+static void read_inner(struct settings_reader *r, const struct settings_field *f,
+                       const struct yaml_node *n, char *base)
+{
+    const bool is_given = n != NULL;
+
+    if (n && n->kind != YAML_MAPPING && !yaml_is_null(n))
+        diag_add(r->diag, n->place, STR(""), "%" STR_FMT " must be a mapping", STR_ARG(f->key));
+    if (f->is_optional) {
+        memcpy(base + f->second, &is_given, sizeof(is_given));
+        if (!n) return;
+    }
+    read_section(r, f->section, n, base + f->offset);
 }
 
 static void check_keys_of_providers(struct settings_reader *r)
@@ -137,6 +150,30 @@ static void check_keys_of_providers(struct settings_reader *r)
     }
 }
 
+static const struct diag_place *place_in_tls(struct settings_reader *r, str key)
+{
+    const struct yaml_node *tls = yaml_get(yaml_get(r->root, STR("listen")), STR("tls"));
+    const struct yaml_node *n = yaml_get(tls, key);
+
+    return n ? &n->place : &tls->place;
+}
+
+// Authorities that nobody asks for would leave a door open that looks shut.
+static void check_clients_of_tls(struct settings_reader *r)
+{
+    const struct settings_tls *tls = &r->settings->listen.tls;
+
+    if (!tls->is_given || (tls->client_ca.len > 0) != str_eq(tls->client_auth, STR("none"))) return;
+    if (tls->client_ca.len)
+        diag_add(r->diag, *place_in_tls(r, STR("client_ca")),
+                 STR("write client_auth: required, or optional"),
+                 "client_ca: no client is asked for a certificate");
+    else
+        diag_add(r->diag, *place_in_tls(r, STR("client_auth")),
+                 STR("name the authorities in client_ca"),
+                 "client_auth: nobody is there to vouch for clients");
+}
+
 // What no single key can tell.
 static void check_whole(struct settings_reader *r)
 {
@@ -150,6 +187,7 @@ static void check_whole(struct settings_reader *r)
                  "listen and admin have the same address");
     }
     check_keys_of_providers(r);
+    check_clients_of_tls(r);
     for (size_t i = 0; i < s->model_count; i++, n = n->next) {
         uint64_t sum = 0;
         for (size_t k = 0; k < s->models[i].target_count; k++) {
@@ -161,16 +199,19 @@ static void check_whole(struct settings_reader *r)
     }
 }
 
-void settings_read(struct settings *s, const struct yaml_node *root, const char *const *environment,
-                   struct diag *d)
+void settings_read(struct settings *s, const struct settings_source *from, struct diag *d)
 {
-    struct settings_reader r = {.settings = s, .root = root, .environment = environment, .diag = d};
+    struct settings_reader r = {.settings = s,
+                                .root = from->root,
+                                .folder = from->folder,
+                                .environment = from->environment,
+                                .diag = d};
     size_t findings = d->count;
 
-    if (root->kind != YAML_MAPPING && !yaml_is_null(root)) {
-        diag_add(d, root->place, STR(""), "a configuration is a mapping of keys to values");
+    if (from->root->kind != YAML_MAPPING && !yaml_is_null(from->root)) {
+        diag_add(d, from->root->place, STR(""), "a configuration is a mapping of keys to values");
         return;
     }
-    read_section(&r, &settings_table, root, (char *)s);
+    read_section(&r, &settings_table, from->root, (char *)s);
     if (d->count == findings) check_whole(&r);
 }

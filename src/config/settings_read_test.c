@@ -4,6 +4,7 @@
 
 #include "support/test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const environment[] = {"KEY=sk-very-secret", "HOST=models.example.com",
@@ -255,6 +256,40 @@ TEST(settings_read_refuses_bad_rules_for_failures)
             "  api_keys: [{name: n, key: l}]}]\n"),
         STR("f:2:13: api_keys: the provider has an api_key already (put it into api_keys, "
             "too)\n"));
+}
+
+TEST(settings_read_refuses_tls_that_protects_nothing)
+{
+    static const struct {
+        const char *tls;
+        const char *printed;
+    } cases[] = {
+        {"{}", "f:1:15: certificates is missing\n"},
+        {"~", "f:1:15: certificates is missing\n"},
+        {"on", "f:1:15: tls must be a mapping\nf:1:15: certificates is missing\n"},
+        {"{certificates: []}", "f:1:30: certificates takes 1 to 32 items, not 0\n"},
+        {"{certificates: [{certificate: a}]}", "f:1:31: key is missing\n"},
+        {"{certificates: [{certificate: a, key: ''}]}",
+         "f:1:53: key: \"\" is empty (1 to 4095 bytes)\n"},
+        {"{certificates: [{certificate: a, key: a}], min_version: 1.1}",
+         "f:1:71: min_version: \"1.1\" is not known (did you mean \"1.2\"?)\n"},
+        {"{certificates: [{certificate: a, key: a}], client_ca: a}",
+         "f:1:69: client_ca: no client is asked for a certificate (write client_auth: required, or "
+         "optional)\n"},
+        {"{certificates: [{certificate: a, key: a}], client_auth: optional}",
+         "f:1:71: client_auth: nobody is there to vouch for clients (name the authorities in "
+         "client_ca)\n"},
+        {"{certificates: [{certificate: a, key: a}], client_auth: maybe}",
+         "f:1:71: client_auth: \"maybe\" is not known (known: none)\n"},
+    };
+    char text[256];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(text, sizeof(text), "listen: {tls: %s}", cases[i].tls);
+        check_refused(str_from_c(text), str_from_c(cases[i].printed));
+    }
+    check_good(STR("listen: {tls: {certificates: [{certificate: a, key: a}], client_ca: a,\n"
+                   "               client_auth: required}}\n"));
 }
 
 TEST(settings_read_needs_providers_where_there_are_models)

@@ -19,6 +19,7 @@ static const char introduction[] =
     "  `1.5%`, `1.3`.\n"
     "- **Addresses** are `host:port`, `[::1]:port` or `:port` (every interface); port 0 lets the\n"
     "  system choose.\n"
+    "- **Files** are paths; a relative one counts from the folder of this file.\n"
     "- `${NAME}` in a value is replaced from the environment, and it is an error if `NAME` is not\n"
     "  set; `${NAME:-default}` is the default where it is unset or empty; `$${` is a plain `${`.\n"
     "  Quote such values: `\"${NAME}\"`. Messages never show what the environment put in.\n"
@@ -29,6 +30,7 @@ static const char *type_name(enum settings_type type)
 {
     switch (type) {
     case SETTINGS_TEXT: return "text";
+    case SETTINGS_FILE: return "file";
     case SETTINGS_NAME: return "name";
     case SETTINGS_SECRET: return "secret";
     case SETTINGS_CHOICE: return "one of";

@@ -54,8 +54,8 @@ static str bounds_hint(struct settings_reader *r, const struct settings_field *f
     struct buf b;
 
     buf_init(&b, HINT_MAX);
-    if (f->type == SETTINGS_TEXT || f->type == SETTINGS_NAME || f->type == SETTINGS_SECRET ||
-        f->type == SETTINGS_URL)
+    if (f->type == SETTINGS_TEXT || f->type == SETTINGS_FILE || f->type == SETTINGS_NAME ||
+        f->type == SETTINGS_SECRET || f->type == SETTINGS_URL)
         (void)buf_append_format(&b, "%ju to %ju bytes", (uintmax_t)f->min, (uintmax_t)f->max);
     else
         (void)settings_table_print_bounds(&b, f); // two numbers and a phrase of ours fit
@@ -103,6 +103,18 @@ static bool check_text(struct settings_reader *r, const struct value *v)
 static void read_text(struct settings_reader *r, const struct value *v)
 {
     if (check_text(r, v)) store_str(v);
+}
+
+static void read_file(struct settings_reader *r, const struct value *v)
+{
+    struct value whole = *v;
+
+    if (!check_text(r, v)) return;
+    if (r->folder.len && v->text.len && v->text.ptr[0] != '/')
+        whole.text = arena_format(&r->settings->arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(r->folder),
+                                  STR_ARG(v->text));
+    store_str(&whole);
+    memcpy(v->base + v->field->second, &v->place, sizeof(v->place));
 }
 
 static void read_choice(struct settings_reader *r, const struct value *v)
@@ -319,6 +331,7 @@ void settings_scalar_read(struct settings_reader *r, const struct settings_field
         return;
     }
     switch (f->type) {
+    case SETTINGS_FILE: read_file(r, &v); break;
     case SETTINGS_CHOICE: read_choice(r, &v); break;
     case SETTINGS_ADDRESS: read_address(r, &v); break;
     case SETTINGS_URL: read_url(r, &v); break;

@@ -12,6 +12,7 @@
 struct settings_reader {
     struct settings *settings;
     const struct yaml_node *root;
+    str folder;
     const char *const *environment;
     struct diag *diag;
 };

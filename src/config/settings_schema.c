@@ -97,7 +97,7 @@ static void write_forms(struct json_writer *w, const struct settings_field *f)
 
 static void write_scalar(struct json_writer *w, const struct settings_field *f)
 {
-    if (f->type == SETTINGS_TEXT || f->type == SETTINGS_SECRET) {
+    if (f->type == SETTINGS_TEXT || f->type == SETTINGS_FILE || f->type == SETTINGS_SECRET) {
         write_text_member(w, STR("type"), STR("string"));
         if (f->is_required) write_u64_member(w, STR("minLength"), f->min);
     } else {

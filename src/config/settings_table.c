@@ -22,6 +22,45 @@
         .field_count = sizeof(variable##_fields) / sizeof(*variable##_fields),                     \
     }
 
+static const str client_auths[] = {STR_INIT("none"), STR_INIT("optional"), STR_INIT("required"),
+                                   STR_INIT("")};
+static const str tls_versions[] = {STR_INIT("1.2"), STR_INIT("1.3"), STR_INIT("")};
+static const str plaintexts[] = {STR_INIT("refuse"), STR_INIT("allow"), STR_INIT("")};
+
+static const struct settings_field certificate_fields[] = {
+    {FIELD(FILE, settings_certificate, certificate, "certificate"),
+     .second = offsetof(struct settings_certificate, certificate_place), BOUNDS(1, 4095),
+     .is_required = true,
+     .sentence = "PEM file: the certificate first, then those that lead to an authority."},
+    {FIELD(FILE, settings_certificate, key, "key"),
+     .second = offsetof(struct settings_certificate, key_place), BOUNDS(1, 4095),
+     .is_required = true,
+     .sentence = "PEM file of its private key, without a passphrase. EC P-256 costs least."},
+};
+SECTION(certificate, settings_certificate);
+
+static const struct settings_field tls_fields[] = {
+    {FIELD(LIST, settings_tls, certificates, "certificates"),
+     .second = offsetof(struct settings_tls, certificate_count), .section = &certificate,
+     BOUNDS(1, 32), .is_required = true,
+     .sentence = "The first is the default; a client that names a host (SNI) gets the one that is "
+                 "for it. Files that change are taken over by themselves within seconds."},
+    {FIELD(FILE, settings_tls, client_ca, "client_ca"),
+     .second = offsetof(struct settings_tls, client_ca_place), BOUNDS(1, 4095),
+     .sentence = "PEM file of the authorities that vouch for clients."},
+    {FIELD(CHOICE, settings_tls, client_auth, "client_auth"), .fallback = "none",
+     .choices = client_auths,
+     .sentence = "Whether clients show a certificate: never asked, asked, or refused without. One "
+                 "that is shown must be valid."},
+    {FIELD(CHOICE, settings_tls, min_version, "min_version"), .fallback = "1.2",
+     .choices = tls_versions, .sentence = "The oldest TLS that is spoken."},
+    {FIELD(CHOICE, settings_tls, plaintext, "plaintext"), .fallback = "refuse",
+     .choices = plaintexts,
+     .sentence = "What becomes of requests without TLS on the same port: a 400 that says so, or "
+                 "an answer like any other."},
+};
+SECTION(tls, settings_tls);
+
 static const struct settings_field listen_fields[] = {
     {FIELD(ADDRESS, settings_listen, address, "address"), .fallback = "127.0.0.1:8080",
      .needs_restart = true,
@@ -29,6 +68,9 @@ static const struct settings_field listen_fields[] = {
          "Where clients connect. Loopback by default: opening it to a network is a decision."},
     {FIELD(COUNT, settings_listen, workers, "workers"), .fallback = "0", BOUNDS(1, 256),
      .zero = "one a core", .needs_restart = true, .sentence = "Worker loops."},
+    {FIELD(SECTION, settings_listen, tls, "tls"),
+     .second = offsetof(struct settings_listen, tls.is_given), .section = &tls, .is_optional = true,
+     .sentence = "TLS towards clients. Absent: plain HTTP."},
 };
 SECTION(listen, settings_listen);
 
@@ -162,7 +204,8 @@ static const struct settings_field provider_fields[] = {
          "client; `as_asked` leaves them alone, and the log marks its counts as estimates."},
     {FIELD(SWITCH, settings_provider, tls_verify, "tls_verify"), .fallback = "true",
      .sentence = "Whether its certificate must be valid. Turn it off for tests only."},
-    {FIELD(TEXT, settings_provider, ca_file, "ca_file"), BOUNDS(1, 4095),
+    {FIELD(FILE, settings_provider, ca_file, "ca_file"),
+     .second = offsetof(struct settings_provider, ca_file_place), BOUNDS(1, 4095),
      .sentence =
          "PEM file of the authorities that may sign its certificate; the system's if absent."},
 };

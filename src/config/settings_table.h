@@ -9,6 +9,7 @@
 
 enum settings_type {
     SETTINGS_TEXT,     // str; printable, `max` bytes
+    SETTINGS_FILE,     // str; path, absolute or as the process takes it; its place at `second`
     SETTINGS_NAME,     // str; letters, digits and ". _ -", `max` bytes
     SETTINGS_SECRET,   // str; visible ASCII, never printed
     SETTINGS_CHOICE,   // str; one of `choices`
@@ -22,7 +23,8 @@ enum settings_type {
     SETTINGS_SPAN,     // struct settings_span: two durations, the second not below the first
     SETTINGS_SWITCH,   // bool
     SETTINGS_PROVIDER, // uint32_t, index of the provider named
-    SETTINGS_SECTION,  // a struct, described by `section`
+    SETTINGS_SECTION,  // a struct, described by `section`; an optional one tells the bool at
+                       // `second`
     SETTINGS_LIST,     // pointer to `section` structs, their size_t number at `second`
 };
 
@@ -42,6 +44,7 @@ struct settings_field {
     bool is_required;
     bool is_unique; // no two items of a list have the same
     bool needs_restart;
+    bool is_optional; // a section that has no defaults where it is absent
     const char *sentence;
 };
 

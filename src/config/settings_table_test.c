@@ -29,7 +29,7 @@ TEST(settings_table_rows_are_whole)
     const struct settings_section *sections[SECTIONS_MAX];
     size_t count = sections_of(sections);
 
-    CHECK_EQ(count, 17);
+    CHECK_EQ(count, 19);
     for (size_t k = 0; k < count; k++) {
         for (size_t i = 0; i < sections[k]->field_count; i++) {
             const struct settings_field *f = &sections[k]->fields[i];
@@ -39,6 +39,9 @@ TEST(settings_table_rows_are_whole)
             CHECK_EQ(is_nested, f->section != NULL);
             CHECK_EQ(f->type == SETTINGS_CHOICE, f->choices != NULL);
             CHECK(!(f->is_required && f->fallback));
+            CHECK_EQ(f->is_optional || f->type == SETTINGS_FILE || f->type == SETTINGS_URL ||
+                         f->type == SETTINGS_LIST,
+                     f->second > 0);
             CHECK(str_ends(str_from_c(f->sentence), STR(".")));
             CHECK(!strchr(f->sentence, '|')); // it would end the manual's cell
             bool is_number = settings_table_is_number(f->type) || f->type == SETTINGS_SPAN;

@@ -174,6 +174,69 @@ TEST(settings_take_providers_and_models)
     done(&f);
 }
 
+TEST(settings_take_tls_and_where_its_files_were_named)
+{
+    struct fixture f;
+
+    parse(&f, STR("listen:\n"
+                  "  tls:\n"
+                  "    certificates:\n"
+                  "      - {certificate: /etc/a.pem, key: /etc/a.key}\n"
+                  "      - certificate: b.pem\n"
+                  "        key: b.key\n"
+                  "    client_ca: ca.pem\n"
+                  "    client_auth: optional\n"
+                  "    min_version: 1.3\n"
+                  "    plaintext: allow\n"));
+    CHECK_STR(buf_view(&f.printed), "");
+    const struct settings_tls *tls = &f.s->listen.tls;
+    CHECK(tls->is_given);
+    CHECK_EQ(tls->certificate_count, 2);
+    CHECK_STR(tls->certificates[0].certificate, "/etc/a.pem");
+    CHECK_STR(tls->certificates[0].key, "/etc/a.key");
+    CHECK_STR(tls->certificates[1].certificate, "b.pem");
+    CHECK_EQ(tls->certificates[1].certificate_place.line, 5);
+    CHECK_EQ(tls->certificates[1].certificate_place.column, 22);
+    CHECK_EQ(tls->certificates[1].key_place.line, 6);
+    CHECK_STR(tls->client_ca, "ca.pem");
+    CHECK_EQ(tls->client_ca_place.line, 7);
+    CHECK_STR(tls->client_auth, "optional");
+    CHECK_STR(tls->min_version, "1.3");
+    CHECK_STR(tls->plaintext, "allow");
+    done(&f);
+    parse(&f, STR("listen: {tls: {certificates: [{certificate: a, key: a}]}}"));
+    CHECK_STR(f.s->listen.tls.client_auth, "none");
+    CHECK_STR(f.s->listen.tls.min_version, "1.2");
+    CHECK_STR(f.s->listen.tls.plaintext, "refuse");
+    CHECK_EQ(f.s->listen.tls.client_ca.len, 0);
+    done(&f);
+    parse(&f, STR("listen: {workers: 1}"));
+    CHECK(!f.s->listen.tls.is_given);
+    CHECK_EQ(f.s->listen.tls.certificate_count, 0);
+    done(&f);
+}
+
+TEST(settings_count_relative_paths_from_the_folder_of_the_file)
+{
+    const str text = STR("listen: {tls: {certificates: [{certificate: tls/a.pem, key: /a.key}]}}\n"
+                         "providers: [{name: a, base_url: \"http://a\", ca_file: ../ca.pem},\n"
+                         "            {name: b, base_url: \"http://b\"}]\n"
+                         "telemetry: {access_log: {path: a.log}}\n");
+    struct settings *s = NULL;
+    struct diag d;
+
+    diag_init(&d);
+    CHECK_EQ(settings_parse_in(STR("/etc/sluice"), text, nothing, &d, &s), OK);
+    CHECK_STR(s->listen.tls.certificates[0].certificate, "/etc/sluice/tls/a.pem");
+    CHECK_EQ(s->listen.tls.certificates[0].certificate.ptr[21], '\0');
+    CHECK_STR(s->listen.tls.certificates[0].key, "/a.key");
+    CHECK_STR(s->providers[0].ca_file, "/etc/sluice/../ca.pem");
+    CHECK_STR(s->providers[1].ca_file, "");
+    CHECK_STR(s->telemetry.access_log.path, "a.log"); // no file that must be there
+    settings_unref(s);
+    diag_done(&d);
+}
+
 TEST(settings_take_what_rules_failures)
 {
     struct fixture f;
