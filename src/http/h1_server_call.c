@@ -298,9 +298,9 @@ static bool is_congested(const struct server_call *call)
     return wire_is_congested(&call->conn->wire);
 }
 
-static struct address peer(const struct server_call *call)
+static struct stream *stream_of(const struct server_call *call)
 {
-    return call->conn->wire.stream->peer;
+    return call->conn->wire.stream;
 }
 
 const struct server_call_ops h1_server_call_ops = {
@@ -315,5 +315,5 @@ const struct server_call_ops h1_server_call_ops = {
     .end_early = end_early,
     .limit_idle = limit_idle,
     .is_congested = is_congested,
-    .peer = peer,
+    .stream = stream_of,
 };

@@ -5,9 +5,17 @@
 
 enum { SPARE_MAX = 256 };
 
+const str server_protocols[SERVER_PROTOCOLS] = {STR_INIT("http/1.1")};
+
 static void on_accepted(struct listener *l, struct stream *stream)
 {
-    server_accept(container_of(l, struct server, listener), stream);
+    struct server *s = container_of(l, struct server, listener);
+
+    if (s->door.tls) {
+        server_door_knock(s, stream);
+    } else {
+        server_accept(s, stream);
+    }
 }
 
 void server_init(struct server *s, struct loop *loop, const struct server_limits *limits,
@@ -20,12 +28,22 @@ void server_init(struct server *s, struct loop *loop, const struct server_limits
     pool_init(&s->call_pool, sizeof(struct server_call), SPARE_MAX);
     pool_init(&s->h2_conn_pool, sizeof(struct h2_server_conn), SPARE_MAX);
     pool_init(&s->h2_stream_pool, sizeof(struct h2_server_stream), SPARE_MAX);
+    server_door_init(&s->door);
 }
 
 err server_listen(struct server *s, const struct address *a, bool is_shared)
 {
     s->listener.accepted = on_accepted;
     return listener_open(&s->listener, s->loop, a, is_shared);
+}
+
+void server_set_tls(struct server *s, struct tls_server *tls, bool allows_plain)
+{
+    struct tls_server *old = s->door.tls;
+
+    s->door.tls = tls ? tls_server_ref(tls) : NULL;
+    s->door.allows_plain = allows_plain;
+    tls_server_unref(old);
 }
 
 void server_accept(struct server *s, struct stream *stream)
@@ -48,6 +66,7 @@ void server_drain(struct server *s)
 
     s->is_draining = true;
     listener_close(&s->listener);
+    server_door_clear(s);
     for (struct link *l = s->conns.next; l != &s->conns; l = next) {
         struct server_conn *c = container_of(l, struct server_conn, link);
         next = l->next;
@@ -68,6 +87,7 @@ void server_forget_conn(struct server *s)
 void server_close(struct server *s)
 {
     listener_close(&s->listener);
+    server_door_clear(s);
     while (!list_is_empty(&s->conns)) {
         struct server_conn *c = container_of(s->conns.next, struct server_conn, link);
         // An answer that has left in full must arrive; a part of one must not look like all.
@@ -87,4 +107,5 @@ void server_done(struct server *s)
     pool_done(&s->call_pool);
     pool_done(&s->h2_conn_pool);
     pool_done(&s->h2_stream_pool);
+    server_set_tls(s, NULL, false);
 }

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/pool.h"
+#include "http/server_door.h"
 #include "io/listener.h"
 
 struct server;
@@ -49,6 +50,15 @@ struct server_counts {
     uint64_t h2_calls;        // of calls_started
     uint64_t h2_resets;       // streams that clients gave up
     uint64_t h2_calmed;       // conns that were ended because they flooded
+    uint64_t handshakes_1_2; // of TLS, by version
+    uint64_t handshakes_1_3;
+    uint64_t resumptions_1_2; // handshakes that a ticket made short
+    uint64_t resumptions_1_3;
+    uint64_t handshakes_failed;
+    uint64_t handshakes_late;
+    uint64_t clients_unproven; // no certificate, or none that counts
+    uint64_t guests_displaced; // by newer ones
+    uint64_t plain_refused;
 };
 
 struct server {
@@ -63,18 +73,26 @@ struct server {
     struct pool call_pool;
     struct pool h2_conn_pool;
     struct pool h2_stream_pool;
+    struct server_door door;
     bool is_draining;
 };
+
+// What the server speaks, best first: what ALPN is to offer.
+enum { SERVER_PROTOCOLS = 1 };
+extern const str server_protocols[SERVER_PROTOCOLS];
 
 void server_init(struct server *s, struct loop *loop, const struct server_limits *limits,
                  const struct server_handler *handler);
 // Begins to accept; see listener_open().
 err server_listen(struct server *s, const struct address *a, bool is_shared);
-// Takes over a stream accepted elsewhere.
+// From now on conns that are accepted speak TLS, or with `allows_plain` either; NULL: none does.
+// The server takes a reference of its own. Conns that are there are not touched.
+void server_set_tls(struct server *s, struct tls_server *tls, bool allows_plain);
+// Takes over a stream accepted elsewhere, whose handshake is over.
 void server_accept(struct server *s, struct stream *stream);
 
-// Stops accepting, closes idle conns, lets calls finish: each answer says "connection: close", or a
-// GOAWAY that no further call is taken.
+// Stops accepting, closes idle conns and those that are shaking hands, lets calls finish: each
+// answer says "connection: close", or a GOAWAY that no further call is taken.
 void server_drain(struct server *s);
 // Closes every conn, aborting those with a call or an answer under way; calls are told they are
 // gone. The server is then as after server_init().

@@ -53,7 +53,7 @@ struct server_call_ops {
     void (*end_early)(struct server_call *call);
     void (*limit_idle)(struct server_call *call, msec idle);
     bool (*is_congested)(const struct server_call *call);
-    struct address (*peer)(const struct server_call *call);
+    struct stream *(*stream)(const struct server_call *call);
     bool is_framed;
 };
 
@@ -171,5 +171,12 @@ static inline bool server_call_is_framed(const struct server_call *call)
 
 static inline struct address server_call_peer(const struct server_call *call)
 {
-    return call->ops->peer(call);
+    return call->ops->stream(call)->peer;
+}
+
+// What protects the client's connection.
+static inline void server_call_secured(const struct server_call *call,
+                                       struct stream_security *security)
+{
+    stream_secured(call->ops->stream(call), security);
 }

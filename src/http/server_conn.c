@@ -117,19 +117,24 @@ static void arm(struct server_conn *c, msec wait)
     loop_alarm(c->server->loop, &c->timer, wait, on_timer);
 }
 
-static void refuse(struct server *s, struct server_conn *c)
+static void refuse(struct server_conn *c, unsigned status, const char *what)
+{
+    answer_by_itself(c, status, what);
+    c->step = SERVER_CONN_FLUSH;
+    server_conn_wake(c);
+}
+
+static void refuse_for_want_of_room(struct server *s, struct server_conn *c)
 {
     s->counts.conns_refused++;
     if (s->counts.conns_open > s->limits.conns_max + (uint64_t)REFUSED_MAX) {
         server_conn_close(c, STREAM_ABORT, ERR_LIMIT);
         return;
     }
-    answer_by_itself(c, 503, "too many connections");
-    c->step = SERVER_CONN_FLUSH;
-    server_conn_wake(c);
+    refuse(c, 503, "too many connections");
 }
 
-void server_conn_open(struct server *s, struct stream *stream)
+static struct server_conn *new_conn(struct server *s, struct stream *stream)
 {
     struct server_conn *c = pool_take(&s->conn_pool);
 
@@ -142,11 +147,25 @@ void server_conn_open(struct server *s, struct stream *stream)
     c->is_persistent = true;
     c->idle_ms = s->limits.idle_ms;
     arm(c, c->idle_ms);
+    return c;
+}
+
+void server_conn_open(struct server *s, struct stream *stream)
+{
+    struct server_conn *c = new_conn(s, stream);
+
     if (s->counts.conns_open > s->limits.conns_max) {
-        refuse(s, c);
-        return;
+        refuse_for_want_of_room(s, c);
+    } else if (stream->is_readable) {
+        server_conn_wake(c);
     }
-    if (stream->is_readable) server_conn_wake(c);
+}
+
+void server_conn_refuse(struct server *s, struct stream *stream, unsigned status, const char *what)
+{
+    s->counts.conns_opened++;
+    s->counts.conns_open++;
+    refuse(new_conn(s, stream), status, what);
 }
 
 static void free_call(struct server_conn *c)

@@ -42,6 +42,8 @@ struct server_conn {
 
 // The conn is counted already.
 void server_conn_open(struct server *s, struct stream *stream);
+// A conn that is answered by the server at once, whatever it sends, and then closed.
+void server_conn_refuse(struct server *s, struct stream *stream, unsigned status, const char *what);
 // Frees the conn; a call on it is told that it is gone.
 void server_conn_close(struct server_conn *c, enum stream_end how, err why);
 // Goes on with the conn in this turn of the loop.
