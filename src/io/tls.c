@@ -14,15 +14,24 @@ void tls_reason_set(struct tls_reason *r, const char *text)
     r->text[len] = '\0';
 }
 
+// How much an error tells: what the system said most, and least a "PEM lib" or the like, which only
+// says who passed another one on.
+static int weight_of(unsigned long code)
+{
+    if (ERR_SYSTEM_ERROR(code)) return 2;
+    return ERR_GET_REASON(code) & ERR_RFLAG_COMMON ? 0 : 1;
+}
+
 void tls_reason_take(struct tls_reason *r)
 {
-    unsigned long newest = ERR_peek_last_error();
-    const char *text = newest ? ERR_reason_error_string(newest) : "";
+    const char *text = "";
+    int weight = 0;
     unsigned long code = 0;
 
     while ((code = ERR_get_error())) {
-        // OpenSSL puts "system lib" on top of what the system said.
-        if (ERR_SYSTEM_ERROR(code)) text = strerrordesc_np(ERR_GET_REASON(code));
+        if (weight_of(code) < weight) continue;
+        weight = weight_of(code);
+        text = weight == 2 ? strerrordesc_np(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
     }
     tls_reason_set(r, text ? text : "unknown TLS error");
 }

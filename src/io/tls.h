@@ -20,8 +20,7 @@ struct tls_reason {
     char text[TLS_REASON_MAX];
 };
 
-// Takes the newest of OpenSSL's errors of this thread, or what the system said before it, and
-// clears the rest.
+// Takes the newest of OpenSSL's errors of this thread that tells something, and clears the rest.
 void tls_reason_take(struct tls_reason *r);
 void tls_reason_set(struct tls_reason *r, const char *text);
 
