@@ -40,7 +40,7 @@ static void answer_status(struct admin *a, struct server_call *call, bool is_hea
     struct buf body;
     struct json_writer w;
 
-    buf_init(&body, 6 * ADMIN_PROBLEM_MAX + 256); // where every byte is escaped
+    buf_init(&body, 2 * 6 * ADMIN_PROBLEM_MAX + 256); // where every byte is escaped
     json_write_init(&w, &body);
     json_write_object(&w);
     json_write_key(&w, STR("status"));
@@ -48,6 +48,10 @@ static void answer_status(struct admin *a, struct server_call *call, bool is_hea
     if (a->problem[0]) {
         json_write_key(&w, STR("config_refused"));
         json_write_str(&w, str_from_c(a->problem));
+    }
+    if (a->certificates_problem[0]) {
+        json_write_key(&w, STR("certificates_refused"));
+        json_write_str(&w, str_from_c(a->certificates_problem));
     }
     json_write_object_end(&w);
     answer(call, is_health || a->is_ready ? 200 : 503, STR("application/json"), &body);
@@ -136,10 +140,20 @@ void admin_close(struct admin *a)
     server_done(&a->server);
 }
 
-void admin_set_problem(struct admin *a, str problem)
+static void keep(char room[ADMIN_PROBLEM_MAX], str problem)
 {
     size_t len = problem.len < ADMIN_PROBLEM_MAX - 1 ? problem.len : ADMIN_PROBLEM_MAX - 1;
 
-    if (len) memcpy(a->problem, problem.ptr, len);
-    a->problem[len] = '\0';
+    if (len) memcpy(room, problem.ptr, len);
+    room[len] = '\0';
+}
+
+void admin_set_problem(struct admin *a, str problem)
+{
+    keep(a->problem, problem);
+}
+
+void admin_set_certificates_problem(struct admin *a, str problem)
+{
+    keep(a->certificates_problem, problem);
 }

@@ -14,8 +14,9 @@ struct admin {
     struct route_board *board;            // how each way to an answer fares
     const struct metrics *const *workers; // one a worker
     size_t worker_count;
-    bool is_ready;                    // false while starting and draining
-    char problem[ADMIN_PROBLEM_MAX];  // why the newest configuration was refused; empty: it wasn't
+    bool is_ready;                   // false while starting and draining
+    char problem[ADMIN_PROBLEM_MAX]; // why the newest configuration was refused; empty: it wasn't
+    char certificates_problem[ADMIN_PROBLEM_MAX]; // likewise, of files that have changed
     void (*refresh)(struct admin *a); // called before the counters are read; may be NULL
 };
 
@@ -27,3 +28,5 @@ void admin_close(struct admin *a);
 
 // What /readyz tells of the configuration: `problem` is clipped; empty where all is well.
 void admin_set_problem(struct admin *a, str problem);
+// The same of certificates that have changed on disk.
+void admin_set_certificates_problem(struct admin *a, str problem);

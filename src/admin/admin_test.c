@@ -107,6 +107,22 @@ TEST(admin_says_why_a_configuration_was_refused_and_forgets_it)
     bench_done(&b);
 }
 
+TEST(admin_says_why_certificates_were_refused_and_forgets_it)
+{
+    struct bench b;
+
+    bench_init(&b);
+    b.admin.is_ready = true;
+    admin_set_certificates_problem(&b.admin, STR("f:1:2: can't use x"));
+    str seen = ask(&b, GET("/readyz"));
+    CHECK(str_starts(seen, STR("HTTP/1.1 200 ")));
+    CHECK(str_ends(seen,
+                   STR("{\"status\":\"ready\",\"certificates_refused\":\"f:1:2: can't use x\"}")));
+    admin_set_certificates_problem(&b.admin, STR(""));
+    CHECK(str_ends(ask(&b, GET("/readyz")), STR("\r\n\r\n{\"status\":\"ready\"}")));
+    bench_done(&b);
+}
+
 TEST(admin_shows_a_problem_of_control_bytes_in_full)
 {
     struct bench b;
@@ -116,6 +132,8 @@ TEST(admin_shows_a_problem_of_control_bytes_in_full)
     b.admin.is_ready = true;
     memset(text, 1, sizeof(text)); // six bytes each
     admin_set_problem(&b.admin, (str){text, sizeof(text)});
+    CHECK(str_ends(ask(&b, GET("/readyz")), STR("\\u0001\"}")));
+    admin_set_certificates_problem(&b.admin, (str){text, sizeof(text)});
     CHECK(str_ends(ask(&b, GET("/readyz")), STR("\\u0001\"}")));
     bench_done(&b);
 }
