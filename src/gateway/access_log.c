@@ -97,6 +97,15 @@ static void put_attempt(struct buf *out, const struct exchange_attempt *a)
     put(out, STR("}"));
 }
 
+static void put_security(struct buf *out, const struct exchange *x)
+{
+    struct stream_security security;
+
+    server_call_secured(x->call, &security);
+    put_str(out, STR(",\"tls\":"), security.version);
+    put_str(out, STR(",\"client_subject\":"), str_from_c(security.subject));
+}
+
 // Each attempt where there were several, or the one failed; and what happened, where it ended ill.
 static void put_attempts(struct buf *out, const struct exchange *x)
 {
@@ -132,6 +141,7 @@ void access_log_write(struct exchange *x)
     put_str(out, STR("{\"time\":"), timestamp(x, date));
     put_str(out, STR(",\"request_id\":"), x->id);
     put_str(out, STR(",\"client\":"), (str){.ptr = text, .len = stream_address_text(&peer, text)});
+    put_security(out, x);
     put_route(out, x);
     put_u64(out, STR(",\"status\":"),
             x->is_client_gone && !x->call->status ? 499 : x->call->status);

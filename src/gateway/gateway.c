@@ -157,7 +157,16 @@ void gateway_measure(struct gateway *g)
 
     metrics_set(&m->connections_opened, s->conns_opened - s->conns_refused);
     metrics_set(&m->connections_refused, s->conns_refused);
-    metrics_set(&m->connections_open, s->conns_open);
+    metrics_set(&m->connections_open, s->conns_open + g->server.door.guest_count);
+    metrics_set(&m->handshakes_1_2, s->handshakes_1_2);
+    metrics_set(&m->resumptions_1_2, s->resumptions_1_2);
+    metrics_set(&m->handshakes_1_3, s->handshakes_1_3);
+    metrics_set(&m->resumptions_1_3, s->resumptions_1_3);
+    metrics_set(&m->handshakes_failed, s->handshakes_failed);
+    metrics_set(&m->handshakes_late, s->handshakes_late);
+    metrics_set(&m->clients_unproven, s->clients_unproven);
+    metrics_set(&m->guests_displaced, s->guests_displaced);
+    metrics_set(&m->plain_refused, s->plain_refused);
     metrics_set(&m->exchanges_open, s->calls_open);
     metrics_set(&m->heads_rejected, s->heads_rejected);
     metrics_set(&m->upstream_connections, c->conns_opened);
