@@ -1,6 +1,7 @@
 // Design: the main thread runs the control loop: signals, the admin port, reload. Everything a
 // client sees happens on the workers.
 #include "admin/admin.h"
+#include "cli/certificates.h"
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "cli/fleet.h"
@@ -19,16 +20,17 @@ struct serving {
     struct signals signals;
     struct admin admin;
     struct fleet fleet;
+    struct certificates certificates;
     str path; // of the configuration; empty: the embedded one
     bool is_draining;
 };
 
-static void say(const char *what, const struct address *a)
+static void say(const char *what, const char *scheme, const struct address *a)
 {
     char text[ADDRESS_TEXT_MAX];
     size_t len = stream_address_text(a, text);
 
-    fprintf(stderr, "sluice: %s http://%.*s\n", what, (int)len, text);
+    fprintf(stderr, "sluice: %s %s://%.*s\n", what, scheme, (int)len, text);
 }
 
 static void say_restart(const struct settings *old, const struct settings *now)
@@ -42,21 +44,69 @@ static void say_restart(const struct settings *old, const struct settings *now)
     buf_done(&keys);
 }
 
+// The findings as a person reads them; a report that is too long is clipped.
+static void print_findings(const struct serving *s, const struct diag *d, struct buf *report)
+{
+    (void)diag_print(d, s->path, report);
+}
+
+static void on_certificates_changed(struct certificates *c)
+{
+    struct serving *s = container_of(c, struct serving, certificates);
+
+    fleet_secure(&s->fleet, c->server);
+    admin_set_certificates_problem(&s->admin, STR(""));
+    fputs("sluice: certificates reloaded\n", stderr);
+}
+
+static void on_certificates_refused(struct certificates *c, const struct diag *why)
+{
+    struct serving *s = container_of(c, struct serving, certificates);
+    struct buf report;
+
+    buf_init(&report, REPORT_MAX);
+    print_findings(s, why, &report);
+    fprintf(stderr, "%" STR_FMT "sluice: certificates refused, the last good ones rule on\n",
+            STR_ARG(buf_view(&report)));
+    admin_set_certificates_problem(&s->admin, buf_view(&report));
+    buf_done(&report);
+}
+
+// Loads the configuration and what it names; on failure nothing has changed, and `report` says why.
+static err load_all(struct serving *s, struct buf *report, struct settings **out)
+{
+    struct settings *settings = NULL;
+    struct diag d;
+
+    TRY(configuration_load(s->path, report, &settings));
+    diag_init(&d);
+    err e = certificates_apply(&s->certificates, settings, &d);
+    if (e) {
+        print_findings(s, &d, report);
+        settings_unref(settings);
+    } else {
+        *out = settings;
+    }
+    diag_done(&d);
+    return e;
+}
+
 static void reload(struct serving *s)
 {
     struct settings *settings = NULL;
     struct buf report;
 
     buf_init(&report, REPORT_MAX);
-    if (configuration_load(s->path, &report, &settings)) {
+    if (load_all(s, &report, &settings)) {
         str text = buf_view(&report);
         fprintf(stderr, "%" STR_FMT "sluice: configuration refused, the last good one rules on\n",
                 STR_ARG(text));
         admin_set_problem(&s->admin, text);
     } else {
         say_restart(s->fleet.settings, settings);
-        fleet_apply(&s->fleet, settings);
+        fleet_apply(&s->fleet, settings, s->certificates.server);
         admin_set_problem(&s->admin, STR(""));
+        admin_set_certificates_problem(&s->admin, STR(""));
         settings_unref(settings);
         fputs("sluice: configuration reloaded\n", stderr);
     }
@@ -128,16 +178,36 @@ static void raise_descriptors(const struct settings *settings)
                 (unsigned long)limit.rlim_cur, (unsigned long)wanted);
 }
 
+// They were fine a moment ago, when the configuration was checked.
+static err open_certificates(struct serving *s, struct settings *settings)
+{
+    struct buf report;
+    struct diag d;
+
+    diag_init(&d);
+    buf_init(&report, REPORT_MAX);
+    s->certificates.changed = on_certificates_changed;
+    s->certificates.refused = on_certificates_refused;
+    certificates_open(&s->certificates, &s->loop);
+    err e = certificates_apply(&s->certificates, settings, &d);
+    print_findings(s, &d, &report);
+    (void)fwrite(buf_view(&report).ptr, 1, buf_len(&report), stderr); // nowhere else to go
+    buf_done(&report);
+    diag_done(&d);
+    return e;
+}
+
 // Runs until a signal ends it.
 static int run(struct serving *s, struct settings *settings)
 {
     fleet_init(&s->fleet, &s->loop, &s->offload, settings);
+    fleet_secure(&s->fleet, s->certificates.server);
     int exit_code = start(s, settings);
 
     if (exit_code == COMMAND_GOOD) {
         struct address address = fleet_address(&s->fleet);
-        say("serving", &address);
-        say("admin", &s->admin.server.listener.address);
+        say("serving", settings->listen.tls.is_given ? "https" : "http", &address);
+        say("admin", "http", &s->admin.server.listener.address);
         if (!settings->model_count)
             fputs("sluice: no models are configured; see sluice help serve\n", stderr);
         s->admin.is_ready = true;
@@ -161,9 +231,11 @@ static int serve(str path, struct settings *settings)
     err e = signals_block();
     if (!e) e = loop_init(&s.loop);
     if (!e) e = signals_open(&s.signals, &s.loop);
+    if (!e) e = open_certificates(&s, settings);
     if (!e) e = offload_open(&s.offload, OFFLOAD_THREADS, OFFLOAD_QUEUE_MAX);
     if (e) return command_fail(COMMAND_FAILED, "can't start: %s", err_text(e));
     exit_code = run(&s, settings);
+    certificates_close(&s.certificates);
     signals_close(&s.signals);
     loop_done(&s.loop);
     return exit_code;

@@ -1,15 +1,42 @@
 #include "cli/configuration.h"
 
+#include "cli/certificates.h"
 #include "io/file.h"
 
+#include <string.h>
 #include <unistd.h>
 
 enum { CONFIGURATION_BYTES_MAX = 4 * 1024 * 1024 };
+
+// The folder of a file, absolute; links are kept, since what they point to may be exchanged. Empty
+// where it can't be told.
+static str folder_of(str path, char room[FILE_PATH_MAX])
+{
+    struct buf b;
+    char cwd[FILE_PATH_MAX];
+    size_t len = path.len;
+
+    while (len && path.ptr[len - 1] != '/') {
+        len--;
+    }
+    buf_init(&b, FILE_PATH_MAX);
+    err e = OK;
+    if (!str_starts(path, STR("/")) && getcwd(cwd, sizeof(cwd)))
+        e = buf_append_format(&b, "%s/", cwd);
+    if (!e) e = buf_append(&b, str_sub(path, 0, len));
+    str folder = e ? STR("") : buf_view(&b);
+    if (folder.len) memcpy(room, folder.ptr, folder.len);
+    // Without the slash at its end, unless that is all.
+    folder = (str){.ptr = room, .len = folder.len > 1 ? folder.len - 1 : folder.len};
+    buf_done(&b);
+    return folder;
+}
 
 static err parse(str path, struct diag *d, struct settings **out)
 {
     const char *const *environment = (const char *const *)environ;
     struct buf text;
+    char folder[FILE_PATH_MAX];
 
     if (!path.len) return settings_default(environment, d, out);
     buf_init(&text, CONFIGURATION_BYTES_MAX);
@@ -17,7 +44,7 @@ static err parse(str path, struct diag *d, struct settings **out)
     if (e) {
         diag_add(d, (struct diag_place){0}, STR(""), "can't be read: %s", err_text(e));
     } else {
-        e = settings_parse(buf_view(&text), environment, d, out);
+        e = settings_parse_in(folder_of(path, folder), buf_view(&text), environment, d, out);
     }
     buf_done(&text);
     return e;
@@ -26,13 +53,16 @@ static err parse(str path, struct diag *d, struct settings **out)
 // What the text alone can't tell.
 static err look_around(const struct settings *s, struct diag *d)
 {
+    struct tls_server *tls = NULL;
     char path[FILE_PATH_MAX];
 
+    // Every failure is a finding.
+    if (!certificates_make(s, NULL, d, &tls)) tls_server_unref(tls);
     for (size_t i = 0; i < s->provider_count; i++) {
         const struct settings_provider *p = &s->providers[i];
         if (!p->ca_file.len) continue;
         if (file_path_copy(p->ca_file, path) || access(path, R_OK) < 0)
-            diag_add(d, (struct diag_place){0}, STR("providers.ca_file"),
+            diag_add(d, p->ca_file_place, STR("a PEM file of one or more authorities"),
                      "provider %s: can't read %s", p->name.ptr, p->ca_file.ptr);
     }
     return d->count ? ERR_ABSENT : OK;

@@ -14,6 +14,7 @@ struct order {
     struct message message;
     struct fleet_worker *to;
     struct settings *settings;
+    struct tls_server *tls;
     size_t cell; // of news
     struct cell_news news;
 };
@@ -48,6 +49,7 @@ static void close_worker(struct worker *worker)
 {
     struct fleet_worker *w = of_worker(worker);
 
+    w->is_closed = true;
     loop_alarm_stop(&worker->loop, &w->measure);
     loop_alarm_stop(&worker->loop, &w->grace);
     gateway_close(&w->gateway);
@@ -57,6 +59,11 @@ static void close_worker(struct worker *worker)
 }
 
 static void on_told(struct gateway *g);
+
+static void secure_worker(struct fleet_worker *w, struct settings *s, struct tls_server *tls)
+{
+    server_set_tls(&w->gateway.server, tls, str_eq(s->listen.tls.plaintext, STR("allow")));
+}
 
 static err start_worker(struct worker *worker)
 {
@@ -78,6 +85,7 @@ static err start_worker(struct worker *worker)
         if (w->has_log) log_writer_close(&w->log);
         return e;
     }
+    secure_worker(w, f->settings, f->tls);
     e = server_listen(&w->gateway.server, &w->address, is_shared);
     if (e) {
         close_worker(worker);
@@ -151,42 +159,76 @@ struct address fleet_address(const struct fleet *f)
 
 // --- Orders ---
 
-static void order(struct fleet_worker *w, struct settings *settings, message_fn *run)
+// What the fleet has, to one of its workers.
+static void order(struct fleet_worker *w, message_fn *run)
 {
     struct order *o = memory_new(struct order);
 
     o->to = w;
-    o->settings = settings_ref(settings);
+    o->settings = settings_ref(w->fleet->settings);
+    o->tls = w->fleet->tls ? tls_server_ref(w->fleet->tls) : NULL;
     loop_post(&w->worker.loop, &o->message, run);
 }
 
 static void free_order(struct order *o)
 {
     settings_unref(o->settings);
+    tls_server_unref(o->tls);
     memory_free(o);
+}
+
+static void apply_to(struct fleet_worker *w, const struct order *o)
+{
+    // What can fail (a CA file) was tried by the control loop just before; the old settings rule
+    // on.
+    if (gateway_apply(&w->gateway, o->settings)) metrics_add(&w->gateway.metrics.apply_failures, 1);
+    secure_worker(w, o->settings, o->tls);
+    if (w->has_log) log_writer_reopen(&w->log);
 }
 
 static void do_apply(struct message *m, struct loop *loop)
 {
     struct order *o = container_of(m, struct order, message);
-    struct fleet_worker *w = o->to;
 
     (void)loop;
-    // What can fail (a CA file) was tried by the control loop just before; the old settings rule
-    // on.
-    if (gateway_apply(&w->gateway, o->settings)) metrics_add(&w->gateway.metrics.apply_failures, 1);
-    if (w->has_log) log_writer_reopen(&w->log);
+    if (!o->to->is_closed) apply_to(o->to, o);
     free_order(o);
 }
 
-void fleet_apply(struct fleet *f, struct settings *settings)
+static void keep_tls(struct fleet *f, struct tls_server *tls)
+{
+    struct tls_server *old = f->tls;
+
+    f->tls = tls ? tls_server_ref(tls) : NULL;
+    tls_server_unref(old);
+}
+
+void fleet_apply(struct fleet *f, struct settings *settings, struct tls_server *tls)
 {
     struct settings *old = f->settings;
 
     f->settings = settings_ref(settings);
     settings_unref(old);
+    keep_tls(f, tls);
     for (unsigned i = 0; i < f->count; i++) {
-        order(&f->workers[i], settings, do_apply);
+        order(&f->workers[i], do_apply);
+    }
+}
+
+static void do_secure(struct message *m, struct loop *loop)
+{
+    struct order *o = container_of(m, struct order, message);
+
+    (void)loop;
+    if (!o->to->is_closed) secure_worker(o->to, o->settings, o->tls);
+    free_order(o);
+}
+
+void fleet_secure(struct fleet *f, struct tls_server *tls)
+{
+    keep_tls(f, tls);
+    for (unsigned i = 0; i < f->count; i++) {
+        if (f->workers[i].worker.is_running) order(&f->workers[i], do_secure);
     }
 }
 
@@ -287,7 +329,7 @@ static void do_drain(struct message *m, struct loop *loop)
 void fleet_drain(struct fleet *f)
 {
     for (unsigned i = 0; i < f->count; i++) {
-        order(&f->workers[i], f->settings, do_drain);
+        order(&f->workers[i], do_drain);
     }
 }
 
@@ -309,4 +351,5 @@ void fleet_done(struct fleet *f)
     memory_free(f->workers);
     route_board_free(f->board);
     settings_unref(f->settings);
+    tls_server_unref(f->tls);
 }

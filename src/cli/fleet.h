@@ -30,12 +30,14 @@ struct fleet_worker {
     struct address address; // where it listens
     bool has_log;
     bool is_drained;
+    bool is_closed; // what it is told from here on comes too late
 };
 
 struct fleet {
     struct loop *control;
     struct offload *offload;
     struct settings *settings; // the newest that was applied
+    struct tls_server *tls;    // likewise; NULL: plain HTTP
     struct fleet_worker *workers;
     const struct metrics *metrics[FLEET_WORKERS_MAX];
     struct route_board *board; // how each way to an answer fares, at every worker
@@ -47,13 +49,16 @@ struct fleet {
 // Before anything else: how many workers there will be, and what they count.
 void fleet_init(struct fleet *f, struct loop *control, struct offload *offload,
                 struct settings *settings);
+// Before fleet_start() how its connections are secured, NULL for not at all; later, how new ones
+// are.
+void fleet_secure(struct fleet *f, struct tls_server *tls);
 // Starts the workers; on failure `*what` says what could not be done.
 err fleet_start(struct fleet *f, const char **what);
 // Where it listens: the port the kernel chose, if it was to choose.
 struct address fleet_address(const struct fleet *f);
 
-// New requests follow `settings`; access logs are opened again.
-void fleet_apply(struct fleet *f, struct settings *settings);
+// New requests follow `settings`, new connections `tls`; access logs are opened again.
+void fleet_apply(struct fleet *f, struct settings *settings, struct tls_server *tls);
 // Lets requests finish for settings.drains.grace_ms; then `drained` is called.
 void fleet_drain(struct fleet *f);
 // Asks the threads to end and waits. Before the offload pool closes; fleet_done() after.
