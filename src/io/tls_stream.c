@@ -326,6 +326,10 @@ static err explain(struct tls_handshake *h)
         tls_reason_set(&h->reason, X509_verify_cert_error_string(verdict));
         return ERR_CERTIFICATE;
     }
+    if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+        tls_reason_take(&h->reason);
+        return ERR_CERTIFICATE;
+    }
     if (t->lower_end) {
         tls_reason_set(&h->reason, "the peer closed the connection during the handshake");
     } else {

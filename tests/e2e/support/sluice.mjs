@@ -37,7 +37,7 @@ class Sluice {
 
   async start(env) {
     this.child = start(binary, ['serve', '-c', this.file], { env: { ...process.env, ...env } });
-    this.url = (await printed(this.child, 'err', /^sluice: serving (http:\S+)$/m))[1];
+    this.url = (await printed(this.child, 'err', /^sluice: serving (https?:\S+)$/m))[1];
     this.adminURL = (await printed(this.child, 'err', /^sluice: admin (http:\S+)$/m))[1];
     this.baseURL = `${this.url}/v1`;
     this.port = Number(new URL(this.url).port);

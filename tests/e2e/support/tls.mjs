@@ -13,14 +13,22 @@ async function openssl(dir, ...args) {
   if (code) throw new Error(`openssl ${args.join(' ')}: ${err}`);
 }
 
+const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+
+// A certificate of the authority: `file`.pem and `file`.key in its folder. `names` as openssl.cnf
+// writes them ("DNS:a.example,IP:127.0.0.1"), none for a client's.
+export async function issue({ dir }, file, subject, names = '') {
+  writeFileSync(join(dir, `${file}.ext`), names ? `subjectAltName=${names}\n` : 'extendedKeyUsage=clientAuth\n');
+  await openssl(dir, 'req', ...ecKey, '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', subject);
+  await openssl(dir, 'x509', '-req', '-in', `${file}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${file}.pem`, '-days', '2', '-extfile', `${file}.ext`);
+  return { certificate: join(dir, `${file}.pem`), key: join(dir, `${file}.key`) };
+}
+
 // A folder with ca.pem, and host.pem and host.key for `host`.
 export async function makeAuthority(host) {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-e2e-tls-'));
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  await openssl(dir, 'req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=e2e authority');
-  await openssl(dir, 'req', ...key, '-keyout', 'host.key', '-out', 'host.csr', '-subj', `/CN=${host}`);
-  writeFileSync(join(dir, 'host.ext'), `subjectAltName=DNS:${host}\n`);
-  await openssl(dir, 'x509', '-req', '-in', 'host.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', 'host.pem', '-days', '2', '-extfile', 'host.ext');
+  await openssl(dir, 'req', '-x509', ...ecKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=e2e authority');
+  await issue({ dir }, 'host', `/CN=${host}`, `DNS:${host}`);
   return { dir, ca: join(dir, 'ca.pem'), remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
