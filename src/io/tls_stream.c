@@ -33,6 +33,7 @@ struct tls_stream {
     err lower_end;     // what ended reading below; ERR_EOF for an end without close_notify
     err write_failure; // what ended writing below; what has come may still be read
     err failure;       // final for both directions
+    bool is_finished;  // our side's end has been written; the lower stream's comes behind it
     bool is_lingering;
 };
 
@@ -136,7 +137,9 @@ static void flush(struct tls_stream *t)
 
     if (view.len == 0 || t->write_failure) return;
     buf_consume(&t->pending, write_lower(t, view.ptr, view.len));
-    if (buf_len(&t->pending) == 0) buf_done(&t->pending); // idle streams keep no buffer
+    if (buf_len(&t->pending) > 0) return;
+    buf_done(&t->pending); // idle streams keep no buffer
+    if (t->is_finished) stream_finish(t->lower);
 }
 
 static bool has_pending(const struct tls_stream *t)
@@ -240,6 +243,29 @@ static err tls_write(struct stream *s, const struct iovec *iov, int count, size_
     return OK;
 }
 
+// A failure to say goodbye shows as write_failure.
+static void say_goodbye(struct tls_stream *t)
+{
+    if (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN) return;
+    ERR_clear_error();
+    (void)SSL_shutdown(t->ssl);
+    ERR_clear_error();
+}
+
+static void tls_finish(struct stream *s)
+{
+    struct tls_stream *t = tls_of(s);
+
+    if (t->failure || t->is_finished) return;
+    t->is_finished = true;
+    say_goodbye(t);
+    if (has_pending(t)) {
+        flush(t);
+    } else {
+        stream_finish(t->lower);
+    }
+}
+
 static void linger_is_over(struct timer *timer)
 {
     free_tls(container_of(timer, struct tls_stream, linger), STREAM_ABORT);
@@ -254,9 +280,7 @@ static void tls_close(struct stream *s, enum stream_end how)
         free_tls(t, how);
         return;
     }
-    ERR_clear_error();
-    // The peer's own goodbye is not waited for; a failure to send ours shows as write_failure.
-    (void)SSL_shutdown(t->ssl);
+    say_goodbye(t); // the peer's own is not waited for
     flush(t);
     if (!has_pending(t)) {
         free_tls(t, STREAM_CLOSE);
@@ -392,6 +416,7 @@ void tls_stream_start(struct tls_handshake *h, SSL *ssl, struct stream *lower, m
     static const struct stream_ops ops = {
         .read = tls_read,
         .write = tls_write,
+        .finish = tls_finish,
         .close = tls_close,
         .protocol = tls_protocol,
         .unsent = tls_unsent,

@@ -324,6 +324,43 @@ TEST(tls_end_is_orderly_only_where_the_peer_says_so)
     tls_server_unref(s);
 }
 
+TEST(tls_one_side_may_end_while_the_other_goes_on)
+{
+    static char sent[30'000];
+    struct tls_client *c = open_client(&authority);
+    struct tls_server *s = open_server(&host);
+    char room[64];
+
+    for (int is_full = 0; is_full < 2; is_full++) {
+        struct meeting m;
+        size_t len = 0;
+        size_t total = 0;
+        err e = OK;
+        struct iovec iov = {sent, sizeof(sent)};
+        meet_well(&m, c, s, (struct memory_stream_options){.capacity = is_full ? 8000 : 0});
+        CHECK_EQ(stream_write(m.server.stream, &iov, 1, &len), OK);
+        stream_finish(m.server.stream);
+        stream_finish(m.server.stream); // harmless
+        for (int i = 0; i < 100'000 && e != ERR_EOF; i++) {
+            size_t part = 0;
+            e = stream_read(m.client.stream, room, sizeof(room), &part);
+            CHECK(e == OK || e == ERR_AGAIN || e == ERR_EOF);
+            if (!e) total += part;
+            if (e == ERR_AGAIN) (void)loop_turn(&m.loop, 0);
+        }
+        CHECK_EQ(e, ERR_EOF);
+        CHECK_EQ(total, len);
+        (void)loop_turn(&m.loop, 0);
+        CHECK(m.client.lower->is_hung_up); // the lower stream has ended, too
+        CHECK_EQ(send_text(&m.client, "still here"), OK);
+        (void)loop_turn(&m.loop, 0);
+        CHECK_STR(receive(&m.server, room, sizeof(room), &e), "still here");
+        part(&m);
+    }
+    tls_client_close(c);
+    tls_server_unref(s);
+}
+
 TEST(tls_bytes_of_nobody_break_the_connection)
 {
     struct meeting m;
