@@ -6,6 +6,7 @@ client's, and forward to one upstream over kept-alive connections, one thread of
 import http.client
 import os
 import shutil
+import ssl
 import subprocess
 
 import children
@@ -15,7 +16,7 @@ NAMES = ["sluice", "nginx", "nginx-log", "haproxy", "direct"]
 DEFAULT = ["sluice", "nginx", "nginx-log", "haproxy"]
 
 SLUICE = """\
-listen: {{address: "127.0.0.1:{port}", workers: 1}}
+listen: {{address: "127.0.0.1:{port}", workers: 1{sluice_tls}}}
 admin: {{address: "127.0.0.1:{admin_port}"}}
 telemetry: {{access_log: {{path: "{folder}/access.log"}}}}
 providers: [{{name: up, dialect: openai, base_url: "http://127.0.0.1:{upstream_port}/v1", \
@@ -56,8 +57,9 @@ http {{
         keepalive_timeout 600s;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        listen 127.0.0.1:{h2_port} http2 backlog=4096;
+        listen 127.0.0.1:{port}{nginx_tls} backlog=4096;
+        {nginx_certificate}
+        listen 127.0.0.1:{h2_port}{nginx_tls} http2 backlog=4096;
         http2_max_concurrent_streams 128;
         location / {{
             proxy_pass http://up;
@@ -83,8 +85,8 @@ defaults
     timeout server 600s
     timeout http-keep-alive 600s
 frontend in
-    bind 127.0.0.1:{port} backlog 4096
-    bind 127.0.0.1:{h2_port} proto h2 backlog 4096
+    bind 127.0.0.1:{port} backlog 4096{haproxy_tls}
+    bind 127.0.0.1:{h2_port} {haproxy_h2} backlog 4096{haproxy_tls}
     default_backend up
 backend up
     http-reuse always
@@ -109,14 +111,26 @@ class Gateway:
             children.stop(self.child)
 
 
-def _fill(template, name, folder, ports, upstream_port, files):
+def _tls_parts(pem):
+    """What the templates say where clients are to speak TLS with the certificate in `pem`."""
+    if not pem:
+        none = ["sluice_tls", "nginx_tls", "nginx_certificate", "haproxy_tls"]
+        return dict.fromkeys(none, "") | {"haproxy_h2": "proto h2"}
+    return {"sluice_tls": f', tls: {{certificates: [{{certificate: "{pem}", key: "{pem}"}}]}}',
+            "nginx_tls": " ssl",
+            "nginx_certificate": f"ssl_certificate {pem}; ssl_certificate_key {pem};"
+                                 " ssl_protocols TLSv1.2 TLSv1.3;",
+            "haproxy_tls": f" ssl crt {pem}", "haproxy_h2": "alpn h2"}
+
+
+def _fill(template, name, folder, ports, upstream_port, files, pem):
     connections = min(files, 24000)
     log = f"{folder}/access.log line buffer=64k flush=1s" if name == "nginx-log" else "off"
     return template.format(port=ports[0], h2_port=ports[1], admin_port=children.free_port(),
                            folder=folder, upstream_port=upstream_port, files=files,
                            access_log=log,
                            nginx_connections=connections - 100,
-                           haproxy_connections=(connections - 200) // 2)
+                           haproxy_connections=(connections - 200) // 2, **_tls_parts(pem))
 
 
 def _command(name, folder, fill, settings):
@@ -132,27 +146,36 @@ def _command(name, folder, fill, settings):
     return argv + [path]
 
 
-def start(name, folder, upstream_port, settings):
-    """Starts a candidate in an empty folder and returns it once it forwards a request."""
+def start(name, folder, upstream_port, settings, pem=None):
+    """Starts a candidate in an empty folder and returns it once it forwards a request; with `pem`,
+    the file of a certificate and its key, it speaks TLS to its clients."""
     if name == "direct":
         return Gateway(name, upstream_port)
     port = children.free_port()
     h2_port = port if name == "sluice" else children.free_port()
     log = os.path.join(folder, "output.log")
     argv = _command(name, folder, lambda text: _fill(text, name, folder, (port, h2_port),
-                                                     upstream_port, settings.files), settings)
+                                                     upstream_port, settings.files, pem), settings)
     with open(log, "w") as output:
         child = children.start(argv, children.GATEWAY_CORE, cwd=folder, stdout=output,
                                stderr=subprocess.STDOUT)
     gateway = Gateway(name, port, h2_port, child, log)
     children.wait_for_port(child, port, log)
-    _try_once(gateway)
+    _try_once(gateway, pem)
     gateway.pids = children.children_of(child.pid) if name.startswith("nginx") else [child.pid]
     return gateway
 
 
-def _try_once(gateway):
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+def _connect(port, is_tls):
+    if not is_tls:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    # Nobody vouches for the certificate of a bench.
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=5,
+                                       context=ssl._create_unverified_context())
+
+
+def _try_once(gateway, pem):
+    connection = _connect(gateway.port, pem)
     body = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hello"}]}'
     try:
         connection.request("POST", "/v1/chat/completions", body,

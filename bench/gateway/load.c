@@ -11,6 +11,7 @@
 // the gateway at that moment, and one with the result. An answer that isn't exactly right is an
 // error. One thread, edge-triggered epoll, all memory static.
 #include "answer.h"
+#include "channel.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -42,7 +43,7 @@ enum {
 #define SECOND UINT64_C(1000000000)
 
 struct conn {
-    int fd;
+    struct channel channel; // its fd is below 0 while closed
     bool is_busy;
     bool had_answer; // an earlier one, or the start of this one
     uint64_t due_ns;
@@ -59,7 +60,7 @@ struct histogram {
 struct options {
     uint32_t port, connections, rate, events, body_bytes;
     uint32_t seconds_ms, warmup_ms;
-    bool is_stream, is_idle;
+    bool is_stream, is_idle, is_tls;
 };
 
 static struct options options = {
@@ -164,16 +165,17 @@ static void conn_open(struct conn *c)
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
     int one = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0) fail("socket");
-    setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(c->fd, (struct sockaddr *)&from, sizeof from)) fail("bind");
-    if (connect(c->fd, (struct sockaddr *)&to, sizeof to)) fail("connect");
+    if (fd < 0) fail("socket");
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&from, sizeof from)) fail("bind");
+    if (connect(fd, (struct sockaddr *)&to, sizeof to)) fail("connect");
+    if (!channel_open(&c->channel, fd)) fail("TLS handshake");
     c->is_busy = false;
     c->had_answer = false;
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &e)) fail("epoll_ctl");
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e)) fail("epoll_ctl");
 }
 
 static void conn_free(struct conn *c)
@@ -186,8 +188,7 @@ static void conn_error(struct conn *c, const char *what);
 static void conn_send(struct conn *c)
 {
     while (c->sent < request_len) {
-        ssize_t sent =
-            send(c->fd, request + c->sent, request_len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = channel_send(&c->channel, request + c->sent, request_len - c->sent);
 
         if (sent < 0 && errno == EAGAIN) return;
         if (sent < 0) {
@@ -231,8 +232,7 @@ static void conn_error(struct conn *c, const char *what)
         snprintf(first_error, sizeof first_error, "%s (after %llu requests)", what,
                  (unsigned long long)all_requests);
     }
-    close(c->fd);
-    c->fd = -1;
+    channel_close(&c->channel);
     if (c->is_busy) in_flight--;
     c->is_busy = false;
     is_over = is_over || error_count >= ERRORS_MAX;
@@ -287,18 +287,19 @@ static void conn_read(struct conn *c, bool is_closed)
 
     // A short read means that nothing is left, but for the end of the connection.
     do {
-        got = recv(c->fd, input, sizeof input, MSG_DONTWAIT);
+        got = channel_receive(&c->channel, input, sizeof input);
         if (got < 0 && errno == EAGAIN) return;
         if (got <= 0) {
             conn_error(c, c->is_busy ? "a connection closed before its answer was complete"
                                      : "a kept-alive connection was closed");
         } else if (!c->is_busy) {
             conn_error(c, "bytes came that no request asked for");
-        } else if (conn_take(c, input, input + got) || (is_closed && c->fd >= 0 && !c->is_busy)) {
+        } else if (conn_take(c, input, input + got) ||
+                   (is_closed && c->channel.fd >= 0 && !c->is_busy)) {
             continue;
         }
         return;
-    } while (is_closed || got == (ssize_t)sizeof input);
+    } while (is_closed || got == (ssize_t)sizeof input || channel_has_more(&c->channel));
 }
 
 // The run.
@@ -342,9 +343,9 @@ static void wait_once(struct timespec timeout)
     for (int i = 0; i < count; i++) {
         struct conn *c = ready[i].data.ptr;
 
-        if (c->fd < 0) continue;
+        if (c->channel.fd < 0) continue;
         if (c->is_busy && c->sent && c->sent < request_len) conn_send(c);
-        if (c->fd < 0 || !(ready[i].events & ~(uint32_t)EPOLLOUT)) continue;
+        if (c->channel.fd < 0 || !(ready[i].events & ~(uint32_t)EPOLLOUT)) continue;
         conn_read(c, (ready[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
     }
 }
@@ -453,6 +454,7 @@ static void read_options(int argc, char **argv)
                                           {"warmup-ms", required_argument, NULL, 'w'},
                                           {"stream", no_argument, NULL, 'S'},
                                           {"idle", no_argument, NULL, 'I'},
+                                          {"tls", no_argument, NULL, 'T'},
                                           {0}};
     int option;
 
@@ -467,12 +469,14 @@ static void read_options(int argc, char **argv)
         case 'w': options.warmup_ms = number("warmup-ms", optarg, 0, 600 * 1000); break;
         case 'S': options.is_stream = true; break;
         case 'I': options.is_idle = true; break;
+        case 'T': options.is_tls = true; break;
         default: exit(2);
         }
     }
     if (options.port && optind == argc && !(options.is_idle && options.rate)) return;
-    fprintf(stderr, "usage: load --port N [--connections N] [--body BYTES] [--warmup-ms N]\n"
-                    "            [--seconds-ms N] [--rate N | --stream --events N | --idle]\n");
+    fprintf(stderr,
+            "usage: load --port N [--connections N] [--body BYTES] [--warmup-ms N]\n"
+            "            [--seconds-ms N] [--rate N | --stream --events N | --idle] [--tls]\n");
     exit(2);
 }
 
@@ -484,6 +488,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1UL); // a wait ends when it is due, not up to 50 us later
     alarm((options.warmup_ms + options.seconds_ms) / 1000 + DRAIN_S + 120);
     prepare_request();
+    if (options.is_tls) channel_use_tls();
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd < 0) fail("epoll_create1");
     if (options.is_idle) {

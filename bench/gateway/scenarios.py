@@ -29,22 +29,25 @@ class Metric:
 
 
 class Scenario:
-    def __init__(self, name, title, measure, metrics):
+    def __init__(self, name, title, measure, metrics, is_tls=False):
         self.name, self.title, self.measure, self.metrics = name, title, measure, metrics
+        self.is_tls = is_tls
 
 
 class Run:
     """One gateway, fresh, in front of the upstream, with figures and problems as they come."""
 
-    def __init__(self, name, upstream, settings):
+    def __init__(self, name, upstream, settings, is_tls):
         self.name, self.upstream, self.settings = name, upstream, settings
+        self.is_tls = is_tls
         self.figures, self.problems = {}, []
         self.gateway = None
 
     @contextlib.contextmanager
     def started(self):
         with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
-            self.gateway = gateways.start(self.name, folder, self.upstream.port, self.settings)
+            self.gateway = gateways.start(self.name, folder, self.upstream.port, self.settings,
+                                          self.settings.pem if self.is_tls else None)
             try:
                 yield self.gateway
             finally:
@@ -57,7 +60,8 @@ class Run:
         """Runs the load generator to its end; `marks` are called as it prints them."""
         before = self.upstream.connections()
         result = _load(self.settings, self.gateway.port,
-                       ["--connections", connections, *options], marks or {})
+                       ["--connections", connections, *(["--tls"] if self.is_tls else []),
+                        *options], marks or {})
         opened = self.upstream.connections() - before
         if result["errors"]:
             self.problems.append(f"{result['errors']} errors, the first: {result['first_error']}")
@@ -263,7 +267,8 @@ def _measure_sse(run, _round_number):
 
 
 def _measure_idle(run, _round_number):
-    connections = min(10000, (run.settings.files - 400) // 2)
+    # Each handshake over TLS takes a while, and what it leaves behind is plain after fewer.
+    connections = min(2000 if run.is_tls else 10000, (run.settings.files - 400) // 2)
     with run.started() as gateway:
         run.figures["start_rss_mb"], run.figures["start_private_mb"] = (
             b / 2**20 for b in run.memory())
@@ -286,11 +291,20 @@ CPU_SPLIT = [Metric("user_us", "  of it user"), Metric("system_us", "  of it sys
 SHARES = [Metric("own", "its share of its core, %", has_ratio=False, digits=0),
           Metric("others", "others' share, %", has_ratio=False, digits=0)]
 
+CHAT = [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
+        Metric("syscalls", "syscalls/request", digits=2),
+        Metric("rps", "requests/s", digits=0), *SHARES]
+SSE = [Metric("cpu_us", "CPU us/event", digits=2), *CPU_SPLIT,
+       Metric("sleeps", "sleeps/event", digits=2), Metric("stream_kb", "private KB/stream"),
+       Metric("first_p50_ms", "first byte p50 ms"), Metric("first_p99_ms", "first byte p99 ms"),
+       Metric("events", "events/s", has_ratio=False, digits=0), *SHARES]
+IDLE = [Metric("idle_bytes", "private B/connection", digits=0),
+        Metric("idle_connections", "connections", has_ratio=False, digits=0),
+        Metric("start_rss_mb", "RSS at start MB"),
+        Metric("start_private_mb", "  of it private MB", digits=2)]
+
 ALL = [
-    Scenario("chat", "1 KB -> 1 KB, 64 kept-alive connections, closed loop", _measure_chat,
-             [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
-              Metric("syscalls", "syscalls/request", digits=2),
-              Metric("rps", "requests/s", digits=0), *SHARES]),
+    Scenario("chat", "1 KB -> 1 KB, 64 kept-alive connections, closed loop", _measure_chat, CHAT),
     Scenario("big", "100 KB -> 1 KB, 32 kept-alive connections, closed loop", _measure_big,
              [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
               Metric("rps", "requests/s", digits=0), *SHARES]),
@@ -303,24 +317,17 @@ ALL = [
              [Metric("added_p50_us", "added p50 us"),
               Metric("added_p99_us", "added p99 us", has_ratio=False),
               Metric("p50_us", "p50 us", has_ratio=False), Metric("p99_us", "p99 us")]),
-    Scenario("sse", f"{STREAMS} streams at once, an event every {GAP_MS} ms", _measure_sse,
-             [Metric("cpu_us", "CPU us/event", digits=2), *CPU_SPLIT,
-              Metric("sleeps", "sleeps/event", digits=2),
-              Metric("stream_kb", "private KB/stream"),
-              Metric("first_p50_ms", "first byte p50 ms"),
-              Metric("first_p99_ms", "first byte p99 ms"),
-              Metric("events", "events/s", has_ratio=False, digits=0), *SHARES]),
-    Scenario("idle", "idle kept-alive connections, after one request each", _measure_idle,
-             [Metric("idle_bytes", "private B/connection", digits=0),
-              Metric("idle_connections", "connections", has_ratio=False, digits=0),
-              Metric("start_rss_mb", "RSS at start MB"),
-              Metric("start_private_mb", "  of it private MB", digits=2)]),
+    Scenario("sse", f"{STREAMS} streams at once, an event every {GAP_MS} ms", _measure_sse, SSE),
+    Scenario("idle", "idle kept-alive connections, after one request each", _measure_idle, IDLE),
+    Scenario("tls", "chat over TLS 1.3, P-256, AES-128", _measure_chat, CHAT, is_tls=True),
+    Scenario("tls-sse", "sse over TLS 1.3", _measure_sse, SSE, is_tls=True),
+    Scenario("tls-idle", "idle over TLS 1.3", _measure_idle, IDLE, is_tls=True),
 ]
 
 
 def measure(scenario, name, round_number, upstream, settings):
     """One candidate once: a row with its figures and problems."""
-    run = Run(name, upstream, settings)
+    run = Run(name, upstream, settings, scenario.is_tls)
     try:
         scenario.measure(run, round_number)
     except Broken as problem:
