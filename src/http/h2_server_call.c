@@ -320,7 +320,7 @@ static bool is_congested(const struct server_call *call)
     return buf_len(&stream_of_const(call)->out) > 0;
 }
 
-static struct stream *stream_of(const struct server_call *call)
+static struct stream *wire_of(const struct server_call *call)
 {
     return stream_of_const(call)->conn->wire.stream;
 }
@@ -337,6 +337,6 @@ const struct server_call_ops h2_server_call_ops = {
     .end_early = end_early,
     .limit_idle = limit_idle,
     .is_congested = is_congested,
-    .stream = stream_of,
+    .stream = wire_of,
     .is_framed = true,
 };
