@@ -42,10 +42,8 @@ err certificates_make(const struct settings *settings, struct tls_tickets *ticke
                       struct tls_server **out)
 {
     const struct settings_tls *tls = &settings->listen.tls;
-    const struct tls_server_options options = {.protocols = server_protocols,
-                                               .protocol_count = SERVER_PROTOCOLS,
-                                               .needs_1_3 = str_eq(tls->min_version, STR("1.3")),
-                                               .tickets = tickets};
+    struct tls_server_options options = {.needs_1_3 = str_eq(tls->min_version, STR("1.3")),
+                                         .tickets = tickets};
     struct tls_server *s = NULL;
     size_t findings = d->count;
 
@@ -53,6 +51,7 @@ err certificates_make(const struct settings *settings, struct tls_tickets *ticke
         *out = NULL;
         return OK;
     }
+    options.protocol_count = server_protocols(&options.protocols);
     TRY(tls_server_new(&options, &s));
     for (size_t i = 0; i < tls->certificate_count; i++) {
         add_certificate(s, &tls->certificates[i], d);

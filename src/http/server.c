@@ -5,8 +5,6 @@
 
 enum { SPARE_MAX = 256 };
 
-const str server_protocols[SERVER_PROTOCOLS] = {STR_INIT("http/1.1")};
-
 static void on_accepted(struct listener *l, struct stream *stream)
 {
     struct server *s = container_of(l, struct server, listener);
@@ -16,6 +14,14 @@ static void on_accepted(struct listener *l, struct stream *stream)
     } else {
         server_accept(s, stream);
     }
+}
+
+size_t server_protocols(const str **out)
+{
+    static const str names[] = {STR_INIT("http/1.1")};
+
+    *out = names;
+    return sizeof(names) / sizeof(*names);
 }
 
 void server_init(struct server *s, struct loop *loop, const struct server_limits *limits,

@@ -77,9 +77,8 @@ struct server {
     bool is_draining;
 };
 
-// What the server speaks, best first: what ALPN is to offer.
-enum { SERVER_PROTOCOLS = 1 };
-extern const str server_protocols[SERVER_PROTOCOLS];
+// What the server speaks, best first, for ALPN to offer; returns how many that are.
+size_t server_protocols(const str **out);
 
 void server_init(struct server *s, struct loop *loop, const struct server_limits *limits,
                  const struct server_handler *handler);

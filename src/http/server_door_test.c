@@ -25,9 +25,9 @@ static void forget_identities(void)
 static struct tls_server *open_tls(void)
 {
     struct tls_server *s = NULL;
-    const struct tls_server_options options = {.protocols = server_protocols,
-                                               .protocol_count = SERVER_PROTOCOLS};
+    struct tls_server_options options = {.needs_1_3 = false};
 
+    options.protocol_count = server_protocols(&options.protocols);
     if (!host.key) {
         CHECK(mkdtemp(folder));
         identity_make(&host, folder,

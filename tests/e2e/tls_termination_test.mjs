@@ -73,6 +73,16 @@ test('openssl shakes hands with TLS 1.3 and 1.2, ALPN, X25519 and a cheap cipher
   assert.match(none, /HTTP\/1\.1 \d\d\d /);
 });
 
+test('an answer with connection: close ends with a close_notify, at once', async () => {
+  const started = performance.now();
+  const took = await new Promise((resolve, reject) => {
+    const socket = connect({ port: sluice.port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(caFile), allowHalfOpen: true },
+      () => socket.write('GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'));
+    socket.resume().on('end', () => { resolve(performance.now() - started); socket.end(); }).on('error', reject);
+  });
+  assert.ok(took < 1000, `${took}`);
+});
+
 test('TLS 1.1 is refused, and so is TLS 1.2 where 1.3 is the least', async () => {
   assert.match(await sClient(sluice, '-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'), /alert protocol version/);
   const strict = await startSluice(secured({ min_version: '1.3' }));
