@@ -56,8 +56,10 @@ err tls_protocols_init(struct tls_protocols *p, const str *names, size_t count)
 // AES in hardware and says so by its order.
 static void prefer(SSL_CTX *ctx)
 {
+    char groups[] = "X25519:P-256:P-384"; // the macro wants it writable
+
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    if (SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1 ||
+    if (SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                       "TLS_CHACHA20_POLY1305_SHA256") != 1)
         abort();
