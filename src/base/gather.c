@@ -2,7 +2,7 @@
 
 void gather_init(struct gather *g, size_t text_bytes_max)
 {
-    *g = (struct gather){.insert_count = 0};
+    *g = (struct gather){.insert_max = GATHER_INSERTS_MAX};
     buf_init(&g->text, text_bytes_max);
 }
 
@@ -15,7 +15,7 @@ void gather_done(struct gather *g)
 
 err gather_insert(struct gather *g, str view)
 {
-    if (view.len < GATHER_INSERT_MIN || g->insert_count == GATHER_INSERTS_MAX)
+    if (view.len < GATHER_INSERT_MIN || g->insert_count >= g->insert_max)
         return buf_append(&g->text, view);
     g->inserts[g->insert_count].at = buf_len(&g->text);
     g->inserts[g->insert_count].view = view;

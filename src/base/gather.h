@@ -22,6 +22,7 @@ struct gather {
         str view;
     } inserts[GATHER_INSERTS_MAX];
     int insert_count;
+    int insert_max; // GATHER_INSERTS_MAX, unless its owner wants fewer pieces
     size_t inserted_bytes;
 };
 

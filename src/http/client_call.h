@@ -33,7 +33,7 @@ enum client_body {
     CLIENT_BODY_CHUNKED, // follows by client_call_send(); the head says so
 };
 
-enum { CLIENT_BODY_PIECES_MAX = 9 };
+enum { CLIENT_BODY_PIECES_MAX = 33 };
 
 struct client_request {
     str head;                 // request line, fields and blank line; lives until the answer's head
