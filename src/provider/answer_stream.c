@@ -18,3 +18,8 @@ bool answer_stream_is_complete(const struct answer_stream *s)
     if (s->is_done || s->has_failed) return true;
     return s->kind != ANSWER_ANTHROPIC && s->is_finished;
 }
+
+struct token_usage answer_usage(enum answer_kind kind, str body)
+{
+    return kind == ANSWER_ANTHROPIC ? anthropic_answer_usage(body) : openai_answer_usage(body);
+}

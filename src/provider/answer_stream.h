@@ -60,3 +60,6 @@ err answer_stream_event(struct answer_stream *s, str data);
 
 // Whether the stream may end here: at a finish or a mark of the end; of Anthropic's at the mark.
 bool answer_stream_is_complete(const struct answer_stream *s);
+
+// The token counts of an answer that came whole; unknown where it has none.
+struct token_usage answer_usage(enum answer_kind kind, str body);

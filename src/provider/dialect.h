@@ -29,6 +29,9 @@ struct chat_reply {
     uint64_t created;    // Unix seconds
     bool wants_usage;    // in a stream
     bool uses_functions; // as the request
+    // The client has the beginning of a stream from elsewhere: the start, and text that is not
+    // ended; in dialects that number their blocks it is the first.
+    bool is_resumed;
 };
 
 // Writes the stream of one answer, ids and all. `put` appends whole events of the wire, perhaps
@@ -42,6 +45,7 @@ struct chat_writer {
 struct dialect {
     str name;         // as in the settings
     str content_type; // of requests and whole answers
+    str chat_path;    // behind the version: where a chat is asked for
     err (*read_request)(str body, struct arena *a, struct chat_request *out, struct chat_notes *n);
     err (*write_request)(const struct chat_request *q, struct gather *out, struct chat_notes *n);
     err (*read_answer)(str body, struct arena *a, struct chat_answer *out);
@@ -60,3 +64,6 @@ struct dialect {
 extern const struct dialect dialect_openai;
 extern const struct dialect dialect_anthropic;
 extern const struct dialect dialect_sluice; // our own, over gRPC: proto/sluice/v1/chat.proto
+
+// The dialect of that name; NULL for none.
+const struct dialect *dialect_find(str name);

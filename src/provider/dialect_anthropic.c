@@ -1,11 +1,11 @@
-// The table of Anthropic's dialect (dialect.h).
-
+// Anthropic's messages as a dialect.
 #include "provider/anthropic_dialect.h"
 #include "provider/anthropic_error.h"
 
 const struct dialect dialect_anthropic = {
     .name = STR_INIT("anthropic"),
     .content_type = STR_INIT("application/json"),
+    .chat_path = STR_INIT("/messages"),
     .read_request = anthropic_read_request,
     .write_request = anthropic_write_request,
     .read_answer = anthropic_answer_read,

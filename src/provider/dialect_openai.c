@@ -9,6 +9,7 @@
 const struct dialect dialect_openai = {
     .name = STR_INIT("openai"),
     .content_type = STR_INIT("application/json"),
+    .chat_path = STR_INIT("/chat/completions"),
     .read_request = openai_chat_read,
     .write_request = openai_chat_write,
     .read_answer = openai_answer_read,

@@ -45,6 +45,7 @@ static const struct row rows[FAILURES] = {
     [FAILURE_UNEXPECTED] = {STR_INIT("unexpected_answer"), AGAIN},
     [FAILURE_PREFILL] = {STR_INIT("prefill_refused"), FAILURE_FAILS_OVER},
     [FAILURE_DIVERGED] = {STR_INIT("diverged"), FAILURE_FAILS_OVER},
+    [FAILURE_UNTRANSLATABLE] = {STR_INIT("untranslatable"), FAILURE_FAILS_OVER},
     [FAILURE_CANCELED] = {STR_INIT("canceled"), 0},
 };
 

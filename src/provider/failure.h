@@ -28,6 +28,7 @@ enum failure {
     FAILURE_UNEXPECTED,  // an answer of another kind, such as a page of HTML
     FAILURE_PREFILL,     // the upstream takes no prefill
     FAILURE_DIVERGED,    // a continuation doesn't go on from what was delivered
+    FAILURE_UNTRANSLATABLE, // the upstream's dialect can't say what is asked
     FAILURE_CANCELED,    // nobody waits for it any more
     FAILURES,
 };
