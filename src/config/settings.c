@@ -21,6 +21,30 @@ static int compare_models(const void *a, const void *b)
     return str_compare((*left)->name, (*right)->name);
 }
 
+bool settings_is_pattern(const struct settings_model *m)
+{
+    return str_ends(m->name, STR("*"));
+}
+
+// The longest first: the most specific.
+static int compare_patterns(const void *a, const void *b)
+{
+    const struct settings_model *const *left = a;
+    const struct settings_model *const *right = b;
+
+    return ((*left)->name.len < (*right)->name.len) - ((*left)->name.len > (*right)->name.len);
+}
+
+static void sort_patterns(struct settings *s)
+{
+    s->patterns = arena_array(&s->arena, struct settings_model *, s->model_count);
+    for (size_t i = 0; i < s->model_count; i++) {
+        if (settings_is_pattern(&s->models[i])) s->patterns[s->pattern_count++] = &s->models[i];
+    }
+    if (s->pattern_count)
+        qsort(s->patterns, s->pattern_count, sizeof(*s->patterns), compare_patterns);
+}
+
 static void sort_models(struct settings *s)
 {
     s->by_name = arena_array(&s->arena, struct settings_model *, s->model_count);
@@ -43,6 +67,7 @@ static err read_tree(const struct settings_source *from, struct diag *d, struct 
         return ERR_SYNTAX;
     }
     sort_models(s);
+    sort_patterns(s);
     *out = s;
     return OK;
 }
@@ -65,19 +90,39 @@ err settings_parse(str text, const char *const *environment, struct diag *d, str
     return settings_parse_in(STR(""), text, environment, d, out);
 }
 
+static bool has_key(const char *const *environment, const char *name)
+{
+    str key = STR("");
+
+    return expand_lookup(environment, str_from_c(name), &key) && key.len;
+}
+
 // OPENAI_BASE_URL is left alone on purpose: people point it at us, and we would call ourselves.
 err settings_default(const char *const *environment, struct diag *d, struct settings **out)
 {
-    const str openai = STR("providers:\n"
-                           "  - name: openai\n"
-                           "    base_url: https://api.openai.com/v1\n"
-                           "    api_key: \"${OPENAI_API_KEY}\"\n"
-                           "models:\n"
-                           "  - {name: \"*\", targets: [{provider: openai}]}\n");
-    str key = STR("");
-    bool has_key = expand_lookup(environment, STR("OPENAI_API_KEY"), &key) && key.len;
+    bool has_openai = has_key(environment, "OPENAI_API_KEY");
+    bool has_anthropic = has_key(environment, "ANTHROPIC_API_KEY");
+    struct buf text;
 
-    return settings_parse(has_key ? openai : STR(""), environment, d, out);
+    buf_init(&text, 4096);
+    err e = OK;
+    if (has_openai || has_anthropic) e = buf_append(&text, STR("providers:\n"));
+    if (has_openai && !e)
+        e = buf_append(&text, STR("  - {name: openai, base_url: \"https://api.openai.com/v1\", "
+                                  "api_key: \"${OPENAI_API_KEY}\"}\n"));
+    if (has_anthropic && !e)
+        e = buf_append(&text, STR("  - {name: anthropic, dialect: anthropic, "
+                                  "base_url: \"https://api.anthropic.com\", "
+                                  "api_key: \"${ANTHROPIC_API_KEY}\"}\n"));
+    if ((has_openai || has_anthropic) && !e) e = buf_append(&text, STR("models:\n"));
+    if (has_openai && !e)
+        e = buf_append(&text, STR("  - {name: \"*\", targets: [{provider: openai}]}\n"));
+    if (has_anthropic && !e)
+        e = buf_append_format(&text, "  - {name: \"%s\", targets: [{provider: anthropic}]}\n",
+                              has_openai ? "claude*" : "*");
+    if (!e) e = settings_parse(buf_view(&text), environment, d, out);
+    buf_done(&text);
+    return e;
 }
 
 struct settings *settings_ref(struct settings *s)
@@ -119,7 +164,11 @@ const struct settings_model *settings_find_model(const struct settings *s, str n
 {
     const struct settings_model *found = find_exactly(s, name);
 
-    return found ? found : find_exactly(s, STR("*"));
+    for (size_t i = 0; i < s->pattern_count && !found; i++) {
+        str pattern = s->patterns[i]->name;
+        if (str_starts(name, str_sub(pattern, 0, pattern.len - 1))) found = s->patterns[i];
+    }
+    return found;
 }
 
 static bool is_same(const struct settings_field *f, const char *a, const char *b)

@@ -158,7 +158,7 @@ struct settings_concurrency {
 };
 
 struct settings_model {
-    str name; // "*": any name
+    str name; // with a "*" at its end: any name that begins so
     struct settings_target *targets;
     size_t target_count;              // at least 1
     struct settings_target *fallback; // asked in this order when no target can answer
@@ -183,7 +183,9 @@ struct settings {
     size_t model_count;
 
     // Private.
-    struct settings_model **by_name; // the models, sorted
+    struct settings_model **by_name;  // the models, sorted
+    struct settings_model **patterns; // those with a "*" at their end, the longest name first
+    size_t pattern_count;
     struct arena arena;
     _Atomic uint32_t references;
 };
@@ -197,15 +199,19 @@ err settings_parse_in(str folder, str text, const char *const *environment, stru
                       struct settings **out);
 
 // What rules without a file: the defaults and the providers that the environment tells of. With
-// OPENAI_API_KEY set, provider "openai" serves any model name. Fails like settings_parse().
+// OPENAI_API_KEY set, provider "openai" serves any model name; with ANTHROPIC_API_KEY, "anthropic"
+// does, or those that begin with "claude" where both are set. Fails like settings_parse().
 err settings_default(const char *const *environment, struct diag *d, struct settings **out);
 
 struct settings *settings_ref(struct settings *s);
 // Takes NULL.
 void settings_unref(struct settings *s);
 
-// The model of that name, else "*", else NULL. Valid as long as `s`.
+// The model of that name, else the one with the longest pattern that fits, else NULL. Valid as long
+// as `s`.
 const struct settings_model *settings_find_model(const struct settings *s, str name);
+// Whether its name is a pattern, such as "gpt-*" or "*".
+bool settings_is_pattern(const struct settings_model *m);
 
 // Whether keys differ that only a restart applies; appends their names to `keys`, such as
 // "listen.address, listen.workers".

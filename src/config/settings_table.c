@@ -151,7 +151,7 @@ static const struct settings_field telemetry_fields[] = {
 };
 SECTION(telemetry, settings_telemetry);
 
-static const str dialects[] = {STR_INIT("openai"), STR_INIT("")};
+static const str dialects[] = {STR_INIT("openai"), STR_INIT("anthropic"), STR_INIT("")};
 static const str versions[] = {STR_INIT("auto"), STR_INIT("1.1"), STR_INIT("2"), STR_INIT("")};
 static const str usages[] = {STR_INIT("as_asked"), STR_INIT("always"), STR_INIT("")};
 static const str prefills[] = {STR_INIT("none"), STR_INIT("plain"), STR_INIT("prefix"),
@@ -179,7 +179,8 @@ static const struct settings_field provider_fields[] = {
     {FIELD(NAME, settings_provider, name, "name"), BOUNDS(1, 64), .is_required = true,
      .is_unique = true, .sentence = "What targets, metrics and logs call it."},
     {FIELD(CHOICE, settings_provider, dialect, "dialect"), .fallback = "openai",
-     .choices = dialects, .sentence = "The API it speaks."},
+     .choices = dialects,
+     .sentence = "The API it speaks. Requests of clients that speak another one are translated."},
     {FIELD(URL, settings_provider, base_url, "base_url"),
      .second = offsetof(struct settings_provider, url), BOUNDS(1, 2048), .is_required = true,
      .sentence = "Where its API begins, as its SDK wants it: `https://api.openai.com/v1`."},
@@ -324,7 +325,9 @@ SECTION(timeouts, settings_timeouts);
 
 static const struct settings_field model_fields[] = {
     {FIELD(TEXT, settings_model, name, "name"), BOUNDS(1, 256), .is_required = true,
-     .is_unique = true, .sentence = "What clients ask for; `\"*\"` stands for any other name."},
+     .is_unique = true,
+     .sentence = "What clients ask for. With a `*` at its end it stands for all names that begin "
+                 "so: `\"gpt-*\"`, or `\"*\"` for any other. The longest one that fits counts."},
     {FIELD(LIST, settings_model, targets, "targets"),
      .second = offsetof(struct settings_model, target_count), .section = &target, BOUNDS(1, 64),
      .is_required = true, .sentence = "Who may answer."},

@@ -357,6 +357,47 @@ TEST(settings_default_finds_openai_in_the_environment)
     diag_done(&d);
 }
 
+static void check_default(const char *const *given, const char *model, const char *provider)
+{
+    struct settings *s = NULL;
+    struct diag d;
+
+    diag_init(&d);
+    CHECK_EQ(settings_default(given, &d, &s), OK);
+    const struct settings_model *m = settings_find_model(s, str_from_c(model));
+    CHECK(m != NULL);
+    CHECK_SAME(s->providers[m->targets[0].provider].name, str_from_c(provider));
+    settings_unref(s);
+    diag_done(&d);
+}
+
+TEST(settings_default_sends_claude_to_anthropic)
+{
+    const char *const both[] = {"OPENAI_API_KEY=sk-a", "ANTHROPIC_API_KEY=sk-b", NULL};
+    const char *const one[] = {"ANTHROPIC_API_KEY=sk-b", NULL};
+
+    check_default(both, "claude-sonnet", "anthropic");
+    check_default(both, "gpt-5", "openai");
+    check_default(one, "gpt-5", "anthropic");
+}
+
+TEST(settings_find_the_longest_pattern)
+{
+    struct fixture f;
+
+    parse(&f, STR("providers: [{name: p, base_url: \"http://a/v1\"}]\n"
+                  "models:\n"
+                  "  - {name: \"*\", targets: [{provider: p}]}\n"
+                  "  - {name: \"gpt-5-*\", targets: [{provider: p}]}\n"
+                  "  - {name: \"gpt-*\", targets: [{provider: p}]}\n"
+                  "  - {name: gpt-5-mini, targets: [{provider: p}]}\n"));
+    CHECK_STR(settings_find_model(f.s, STR("gpt-5-mini"))->name, "gpt-5-mini");
+    CHECK_STR(settings_find_model(f.s, STR("gpt-5-pro"))->name, "gpt-5-*");
+    CHECK_STR(settings_find_model(f.s, STR("gpt-4o"))->name, "gpt-*");
+    CHECK_STR(settings_find_model(f.s, STR("o3"))->name, "*");
+    done(&f);
+}
+
 TEST(settings_default_refuses_a_broken_key)
 {
     const char *const broken[] = {"OPENAI_API_KEY=sk\n", NULL};
