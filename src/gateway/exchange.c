@@ -90,10 +90,17 @@ void exchange_end(struct exchange *x)
     buf_done(&x->held);
     buf_done(&x->head);
     buf_done(&x->answer);
+    translation_done(x->translation);
+    exchange_door_close(x->door);
     relay_done(&x->relay);
     transcript_done(&x->transcript);
     gateway_view_give(g, x->view);
     pool_give(&g->exchange_pool, x);
+}
+
+str exchange_body(const struct exchange *x)
+{
+    return x->door ? x->door->message : buf_view(&x->body);
 }
 
 // --- Time ---
@@ -131,7 +138,7 @@ static bool has_head_in_hand(const struct exchange *x)
 
 static msec comment_due(const struct exchange *x)
 {
-    msec every = x->view->settings->limits.keepalive_comment_ms;
+    msec every = x->door ? 0 : x->view->settings->limits.keepalive_comment_ms;
 
     if (!has_head_in_hand(x) && !(x->call->status && x->request.is_stream)) return TIME_NEVER;
     if (x->idle_ms / 2 < every) every = x->idle_ms / 2;
@@ -330,7 +337,11 @@ void exchange_send(struct exchange *x)
     x->up = (struct client_call){
         .events = &up_events, .origin = &x->origin->origin, .arena = &x->call->arena};
     x->up.request.framing = framing_of(x);
-    exchange_request_body(x);
+    err e = exchange_request_body(x);
+    if (e) {
+        exchange_translate_refuse(x, e);
+        return;
+    }
     if (exchange_request_head(x)) {
         exchange_attempt_end(x, FAILURE_CANCELED);
         exchange_answer_error(
@@ -376,6 +387,7 @@ static void receive(struct exchange *x)
     }
     if (e == ERR_AGAIN || e == ERR_CLOSED) return; // `gone` follows the latter
     if (e == ERR_EOF) {
+        if (x->door && exchange_door_request(x)) return;
         exchange_route_by_body(x);
     } else {
         refuse_body(x, e);
@@ -442,6 +454,8 @@ static void count_route(struct metrics *m, enum route_kind kind)
 {
     switch (kind) {
     case ROUTE_CHAT: metrics_add(&m->requests_chat, 1); break;
+    case ROUTE_MESSAGES: metrics_add(&m->requests_messages, 1); break;
+    case ROUTE_COUNT: metrics_add(&m->requests_count_tokens, 1); break;
     case ROUTE_RESPONSES: metrics_add(&m->requests_responses, 1); break;
     case ROUTE_JSON: metrics_add(&m->requests_json, 1); break;
     case ROUTE_PASS: metrics_add(&m->requests_pass, 1); break;
@@ -456,11 +470,13 @@ static void dispatch(struct exchange *x)
 {
     switch (x->route.kind) {
     case ROUTE_CHAT:
+    case ROUTE_MESSAGES:
+    case ROUTE_COUNT:
     case ROUTE_RESPONSES:
     case ROUTE_JSON: receive(x); break;
     case ROUTE_MODELS:
     case ROUTE_MODEL:
-        if (!exchange_answer_models(x)) exchange_route_by_default(x);
+        if (!exchange_models_answer(x)) exchange_route_by_default(x);
         break;
     case ROUTE_PASS:
         if (x->call->head.content_length > x->view->settings->limits.upload_bytes) {
@@ -476,6 +492,17 @@ static void dispatch(struct exchange *x)
                                                           .message = STR("Unknown request URL.")});
         break;
     }
+}
+
+// Paths that both dialects have are told apart by the version that each request of one names.
+static struct route route_of(const struct server_call *call)
+{
+    struct route r = route_match(call->head.method, call->head.target);
+    bool is_shared = r.kind == ROUTE_MODELS || r.kind == ROUTE_MODEL || r.kind == ROUTE_PASS;
+
+    if (is_shared && h1_field_find(&call->head, STR("anthropic-version")))
+        r.dialect = &dialect_anthropic;
+    return r;
 }
 
 void exchange_start(struct gateway *g, struct server_call *call)
@@ -496,7 +523,7 @@ void exchange_start(struct gateway *g, struct server_call *call)
     x->start = deadline_never();
     x->idle_ms = TIME_NEVER;
     x->mode = EXCHANGE_PLAIN;
-    x->route = route_match(call->head.method, call->head.target);
+    x->route = route_of(call);
     x->id = choose_id(x);
     buf_init(&x->body, limits->body_bytes);
     buf_init(&x->head, (size_t)limits->head_bytes + HEAD_ROOM);
@@ -513,6 +540,7 @@ void exchange_start(struct gateway *g, struct server_call *call)
                                         .message = STR("Too many requests in flight.")});
         return;
     }
+    if (x->route.kind == ROUTE_UNKNOWN && exchange_door_find(x) && !x->door) return;
     dispatch(x);
 }
 

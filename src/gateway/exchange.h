@@ -20,11 +20,13 @@
 #pragma once
 
 #include "gateway/deadline_fields.h"
+#include "gateway/door.h"
 #include "gateway/flight.h"
 #include "gateway/gateway.h"
 #include "gateway/plan.h"
 #include "gateway/relay.h"
 #include "gateway/route.h"
+#include "gateway/translation.h"
 #include "http/client_call.h"
 #include "http/server_call.h"
 #include "resilience/deadline.h"
@@ -86,12 +88,13 @@ struct exchange {
     struct client_call up;
     struct relay relay; // EVENTS
     struct transcript transcript;
-    bool is_released; // something of an answer has gone to the client that can't be taken back
-    bool has_place;   // the attempt holds one in its cell
-    bool is_again;    // the next attempt asks the same target
-    bool has_refusal; // `answer` and `up.head` are an error that the client may be shown
-    bool is_open;     // every breaker that was left is open
-    bool is_final;    // no further attempt
+    bool is_translated; // the attempt is at an upstream of another dialect
+    bool is_released;   // something of an answer has gone to the client that can't be taken back
+    bool has_place;     // the attempt holds one in its cell
+    bool is_again;      // the next attempt asks the same target
+    bool has_refusal;   // `answer` and `up.head` are an error that the client may be shown
+    bool is_open;       // every breaker that was left is open
+    bool is_final;      // no further attempt
     bool is_client_gone;
     bool hides_usage;      // we asked for the stream's usage, the client did not
     bool is_route_late;    // it is the route's own time that is over, not the client's
@@ -110,13 +113,16 @@ struct exchange {
     struct buf remade;                // the body of an attempt that asks otherwise
     struct buf head;                  // of the upstream request, then of the answer
     struct buf held;                  // events that are not released
-    struct iovec pieces[CLIENT_BODY_PIECES_MAX];
+    struct iovec spliced[2 * OPENAI_MODELS_MAX + 1]; // the body around its model
+    const struct iovec *pieces;                      // of the body that goes out
     int piece_count;
-    struct buf answer;        // GATHER
-    struct token_usage usage; // of all attempts
-    bool is_estimated;        // some of it
-    usec sent_us;             // the request to the upstream, by the exact clock
-    usec first_us;            // the first piece of the answer to the client; 0 before
+    struct door *door;               // NULL: a vendor's API over HTTP
+    struct translation *translation; // NULL until an upstream of another dialect is asked
+    struct buf answer;               // GATHER
+    struct token_usage usage;        // of all attempts
+    bool is_estimated;               // some of it
+    usec sent_us;                    // the request to the upstream, by the exact clock
+    usec first_us;                   // the first piece of the answer to the client; 0 before
     usec ended_us;
     usec own_us;    // spent by ourselves until the first piece
     usec waited_us; // in WAIT

@@ -1,5 +1,4 @@
 #include "codec/json_write.h"
-#include "codec/uri.h"
 #include "gateway/exchange_private.h"
 #include "gateway/field_rules.h"
 
@@ -7,15 +6,38 @@
 
 enum { MODEL_SHOWN_MAX = 256 }; // as long as the settings allow
 
+// An answer made of the upstream's: what its fields say of the bytes is ours to say.
+static unsigned unwanted(const struct exchange *x)
+{
+    return FIELD_NOT_DOWN | (x->is_translated ? FIELD_VENDOR | FIELD_CONTENT : 0);
+}
+
 static bool is_event_stream(const struct exchange *x)
 {
     return x->mode == EXCHANGE_EVENTS;
 }
 
-static err put_own(struct exchange *x, struct buf *out)
+// What of the request the upstream's dialect has no words for.
+static err put_dropped(struct exchange *x, struct buf *out)
+{
+    const struct chat_notes *n = &x->translation->notes;
+
+    for (size_t i = 0; i < n->dropped_count; i++) {
+        TRY(buf_append(out, i ? STR(", ") : STR("\r\nx-sluice-dropped-fields: ")));
+        TRY(buf_append(out, n->dropped[i]));
+    }
+    return OK;
+}
+
+err exchange_answer_own_fields(struct exchange *x, struct buf *out)
 {
     TRY(buf_append(out, STR("x-request-id: ")));
     TRY(buf_append(out, x->id));
+    if (x->route.dialect == &dialect_anthropic) { // the name that its SDK reads
+        TRY(buf_append(out, STR("\r\nrequest-id: ")));
+        TRY(buf_append(out, x->id));
+    }
+    if (x->is_translated) TRY(put_dropped(x, out));
     if (x->origin) {
         TRY(buf_append(out, STR("\r\nx-sluice-provider: ")));
         TRY(buf_append(out, x->origin->provider->name));
@@ -70,6 +92,16 @@ static err put_timing(struct exchange *x, struct buf *out)
     return buf_append(out, STR("\r\n"));
 }
 
+static err put_type(const struct exchange *x, struct buf *out)
+{
+    str type = is_event_stream(x) ? STR("text/event-stream; charset=utf-8")
+                                  : x->route.dialect->content_type;
+
+    TRY(buf_append(out, STR("content-type: ")));
+    TRY(buf_append(out, type));
+    return buf_append(out, STR("\r\n"));
+}
+
 static err put_upstream(struct exchange *x, struct buf *out)
 {
     const struct h1_head *head = &x->up.head;
@@ -77,7 +109,7 @@ static err put_upstream(struct exchange *x, struct buf *out)
     for (size_t i = 0; i < head->field_count; i++) {
         const struct h1_field *f = &head->fields[i];
         unsigned rules = field_rules_of(f->name);
-        if (rules & FIELD_NOT_DOWN || h1_connection_lists(head, f->name)) continue;
+        if (rules & unwanted(x) || h1_connection_lists(head, f->name)) continue;
         // Two ids would be one too many; the upstream's helps when its operator is asked.
         TRY(buf_append(out,
                        rules & FIELD_REQUEST_ID ? STR("x-sluice-upstream-request-id") : f->name));
@@ -85,6 +117,7 @@ static err put_upstream(struct exchange *x, struct buf *out)
         TRY(buf_append(out, f->value));
         TRY(buf_append(out, STR("\r\n")));
     }
+    if (x->is_translated && !x->door) TRY(put_type(x, out));
     if (is_event_stream(x)) TRY(buf_append(out, STR("x-accel-buffering: no\r\n")));
     return put_timing(x, out);
 }
@@ -96,7 +129,7 @@ str exchange_answer_fields(struct exchange *x)
     buf_clear(out);
     // The upstream's head was bounded when it was read, so this fits or the answer is left bare.
     if (put_upstream(x, out)) buf_clear(out);
-    (void)put_own(x, out); // as above
+    (void)exchange_answer_own_fields(x, out); // as above
     return buf_view(out);
 }
 
@@ -135,7 +168,7 @@ static void answer_json(struct exchange *x, unsigned status, str body,
 
     buf_clear(&x->head);
     // All of it is short, but for ids and names that were bounded before.
-    (void)put_own(x, &x->head);
+    (void)exchange_answer_own_fields(x, &x->head);
     (void)buf_append(&x->head, STR("content-type: application/json\r\n"));
     (void)put_retry(x, e, &x->head);
     answer.fields = buf_view(&x->head);
@@ -150,15 +183,26 @@ void exchange_answer_json(struct exchange *x, unsigned status, str body)
 
 void exchange_answer_error(struct exchange *x, const struct exchange_error *e)
 {
-    struct openai_error error = {
-        .message = e->message, .type = openai_error_type(e->status), .code = e->code};
+    const struct dialect *d = x->route.dialect;
+    struct exchange_error told = *e;
+    struct chat_error error = {.status = d->status(e->status),
+                               .message = e->message,
+                               .code = e->code,
+                               .param = e->param,
+                               .request_id = x->id};
     struct buf body;
 
+    if (x->door) {
+        exchange_door_fail(x, e);
+        exchange_end(x);
+        return;
+    }
     if (!x->failure.len) x->failure = e->code;
+    told.status = error.status;
     buf_init(&body, 16 * 1024);
     // Messages are clipped long before.
-    (void)openai_write_error(&body, &error);
-    answer_json(x, e->status, buf_view(&body), e);
+    (void)d->write_error(&error, &body);
+    answer_json(x, told.status, buf_view(&body), &told);
     buf_done(&body);
 }
 
@@ -168,6 +212,9 @@ static struct exchange_error error_without_answer(const struct exchange *x)
     msec now = x->gateway->loop->now;
     msec wait = x->wait_until > now && x->wait_until != TIME_NEVER ? x->wait_until - now : 1000;
 
+    if (x->translation && x->translation->notes.problem.len &&
+        (x->why == FAILURE_UNTRANSLATABLE || x->why == FAILURE_CLIENT))
+        return exchange_translate_error(x);
     if (x->why == FAILURE_LIMITED)
         return (struct exchange_error){.status = 429,
                                        .code = STR("rate_limit_exceeded"),
@@ -254,76 +301,4 @@ struct exchange_error exchange_answer_error_of(const struct exchange *x, err why
             .message = has_answered ? STR("The upstream ended its answer before it was complete.")
                                     : STR("The upstream closed the connection without an answer.")};
     }
-}
-
-static void write_model(struct json_writer *w, const struct settings *s,
-                        const struct settings_model *m)
-{
-    json_write_object(w);
-    json_write_key(w, STR("id"));
-    json_write_str(w, m->name);
-    json_write_key(w, STR("object"));
-    json_write_str(w, STR("model"));
-    json_write_key(w, STR("created"));
-    json_write_u64(w, 0);
-    json_write_key(w, STR("owned_by"));
-    json_write_str(w, s->providers[m->targets[0].provider].name);
-    json_write_object_end(w);
-}
-
-// SDKs encode the slash of "vendor/model". What can't be decoded names no model.
-static str decoded(struct exchange *x, str id)
-{
-    char *room = arena_alloc_raw(&x->call->arena, id.len);
-    size_t len = 0;
-
-    return uri_decode(id, room, id.len, &len) ? id : (str){.ptr = room, .len = len};
-}
-
-static bool is_named(const struct settings_model *m)
-{
-    return !str_eq(m->name, STR("*"));
-}
-
-static void write_models(struct json_writer *w, const struct settings *s)
-{
-    json_write_object(w);
-    json_write_key(w, STR("object"));
-    json_write_str(w, STR("list"));
-    json_write_key(w, STR("data"));
-    json_write_array(w);
-    for (size_t i = 0; i < s->model_count; i++) {
-        if (is_named(&s->models[i])) write_model(w, s, &s->models[i]);
-    }
-    json_write_array_end(w);
-    json_write_object_end(w);
-}
-
-bool exchange_answer_models(struct exchange *x)
-{
-    const struct settings *s = x->view->settings;
-    const struct settings_model *m = NULL;
-    struct json_writer w;
-
-    buf_init(&x->answer, 1024 * 1024);
-    json_write_init(&w, &x->answer);
-    if (x->route.kind == ROUTE_MODELS) {
-        // With nothing but "*" the upstream knows best what there is.
-        if (s->model_count == 1 && !is_named(&s->models[0])) return false;
-        write_models(&w, s);
-    } else {
-        x->model = decoded(x, x->route.model);
-        m = settings_find_model(s, x->model);
-        if (m && !is_named(m)) return false;
-        if (m) write_model(&w, s, m);
-    }
-    if (x->route.kind == ROUTE_MODEL && !m) {
-        exchange_answer_error(
-            x, &(struct exchange_error){.status = 404,
-                                        .code = STR("model_not_found"),
-                                        .message = STR("The requested model does not exist.")});
-    } else {
-        exchange_answer_json(x, 200, buf_view(&x->answer));
-    }
-    return true;
 }

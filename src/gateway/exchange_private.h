@@ -34,33 +34,84 @@ bool exchange_recover_may(const struct exchange *x);
 bool exchange_recover_prepare(struct exchange *x);
 
 // exchange_request.c: makes the upstream's request of the client's.
-// The body in pieces, with the upstream's name for the model in place of the client's.
-void exchange_request_body(struct exchange *x);
+// The body in pieces: the client's with the upstream's name for the model in place of its own, or
+// in the upstream's dialect. An error of translation_read() or translation_write() where it can't
+// be told in that.
+err exchange_request_body(struct exchange *x);
 // The head, with the length of the body's pieces; `rest` is the path behind the provider's base
 // URL.
 err exchange_request_head(struct exchange *x);
+
+// exchange_translate.c: where the client and the upstream speak different dialects.
+// The exchange's translation; made where there is none.
+struct translation *exchange_translation(struct exchange *x);
+// The attempt fails for a request that could not be written for its upstream.
+void exchange_translate_refuse(struct exchange *x, err why);
+// The error that stands for it, for the client.
+struct exchange_error exchange_translate_error(const struct exchange *x);
+// The upstream begins its stream.
+void exchange_translate_begin(struct exchange *x);
+// Whole events of it as they go to the client.
+err exchange_translate_events(struct exchange *x, str events, str *out);
+// Reads the request of a client behind a door, for the routes. An error of translation_read().
+err exchange_translate_scan(struct exchange *x);
+// What a target must be able to do for it.
+struct openai_needs exchange_translate_needs(const struct exchange *x);
+// About how many tokens a request has.
+uint64_t exchange_translate_estimate(const struct chat_request *q);
+// What the upstream said of its failure in the stream, where it said something.
+void exchange_translate_told(struct exchange *x, struct exchange_error *e);
+// Tells a client behind a door of an upstream's error answer; the exchange has ended.
+void exchange_translate_refusal(struct exchange *x, str body);
+// Appends the event that ends a stream which can't be completed, in the client's dialect: what the
+// upstream said, where it did, else `e`.
+err exchange_translate_cut(struct exchange *x, const struct exchange_error *e, struct buf *out);
+// A whole answer of the upstream, as pieces for the client, of which there is room for
+// TRANSLATION_PIECES_MAX. ERR_SYNTAX where it is none.
+err exchange_translate_answer(struct exchange *x, str body, struct iovec *pieces, int *count);
 
 // exchange_answer.c: makes the client's answer of the upstream's, or without one.
 struct exchange_error {
     unsigned status;
     str code;
     str message;
+    str param;        // of the request; empty: the whole
     msec retry_ms;    // above 0: when to come again
     bool is_hopeless; // the client's own retries would only add to it
 };
 
 // The fields of an upstream's answer as they go to the client, with our own.
 str exchange_answer_fields(struct exchange *x);
+// Appends what each answer says of the request: its id, who answered it.
+err exchange_answer_own_fields(struct exchange *x, struct buf *out);
 // Tells the client of a failure that no attempt mends; the exchange has ended.
 void exchange_answer_failure(struct exchange *x);
 // Answers with an error in the dialect; the exchange has ended.
 void exchange_answer_error(struct exchange *x, const struct exchange_error *e);
 // The error that stands for a failed upstream.
 struct exchange_error exchange_answer_error_of(const struct exchange *x, err why);
-// Answers /v1/models and /v1/models/{id} from the settings. False where they are the upstream's.
-bool exchange_answer_models(struct exchange *x);
 // Answers with JSON of our own; the exchange has ended.
 void exchange_answer_json(struct exchange *x, unsigned status, str body);
+
+// exchange_door.c: clients that came by gRPC, or by the REST that is made of it.
+// Looks whether the request is for a service. False: it is not; else the exchange has its door, or
+// was answered.
+bool exchange_door_find(struct exchange *x);
+// Takes NULL.
+void exchange_door_close(struct door *d);
+// The body is whole: unwraps it. After an error the client was told, and the exchange has ended.
+err exchange_door_request(struct exchange *x);
+// Begins the answer.
+void exchange_door_respond(struct exchange *x);
+// Goes on with it, beginning where it has not: messages of our own dialect, in frames where the
+// answer is a stream.
+void exchange_door_write(struct exchange *x, const struct iovec *pieces, int count, bool is_last);
+// Ends it with an error; the exchange goes on to its end.
+void exchange_door_fail(struct exchange *x, const struct exchange_error *e);
+
+// exchange_models.c
+// Answers /v1/models and /v1/models/{id} from the settings. False where they are the upstream's.
+bool exchange_models_answer(struct exchange *x);
 
 // exchange_relay.c: passes the answer on.
 void exchange_relay_head(struct exchange *x);
@@ -76,6 +127,8 @@ void exchange_relay_cut(struct exchange *x, err why);
 void exchange_relay_comment(struct exchange *x);
 
 // exchange.c
+// The request, out of whatever it was wrapped in.
+str exchange_body(const struct exchange *x);
 // Sends the request of an attempt, once it has its origin and the upstream's name for its model.
 void exchange_send(struct exchange *x);
 // Everything has been answered, or nobody listens any more: counts, logs, frees.

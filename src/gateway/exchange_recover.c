@@ -12,11 +12,12 @@ bool exchange_recover_may(const struct exchange *x)
     const struct settings_model *m = x->plan.model ? x->plan.model->settings : NULL;
 
     if (!m || !str_eq(m->recovery, STR("continue"))) return false;
-    if (x->route.kind != ROUTE_CHAT || !str_ends(x->route.path, STR("/chat/completions")))
-        return false;
+    if (!x->route.is_translated) return false; // no chat
     if (x->request.choice_count > 1 || x->request.has_logprobs || !x->request.is_stream)
         return false;
     if (x->is_released && !transcript_can_stand(&x->transcript)) return false;
+    // Whoever goes on with the bytes of another stream goes on with its first block.
+    if (!x->is_translated && x->relay.stream.text_block > 1) return false;
     return x->recoveries < RECOVERIES_MAX && buf_len(&x->body) > 0;
 }
 
@@ -36,6 +37,10 @@ static bool prepare_prefill(struct exchange *x)
 
     buf_done(&x->remade);
     if (kind == OPENAI_PREFILL_NONE || x->transcript.has_finish) return false;
+    // For a target of another dialect the translation of the request has it at its end.
+    if (x->choice.target->origin->dialect != x->route.dialect || x->is_translated)
+        return kind == OPENAI_PREFILL_PLAIN && !x->request.has_tools &&
+               !x->request.has_response_format;
     return openai_continue_body(&x->remade, buf_view(&x->body), &x->request,
                                 buf_view(&x->transcript.text), x->transcript.tokens, kind) == OK;
 }

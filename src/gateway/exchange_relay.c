@@ -21,19 +21,25 @@ static bool has_type(const struct exchange *x, str type)
 
 static bool is_watched(enum route_kind kind)
 {
-    return kind == ROUTE_CHAT || kind == ROUTE_RESPONSES;
+    return kind == ROUTE_CHAT || kind == ROUTE_RESPONSES || kind == ROUTE_MESSAGES;
+}
+
+// Of the upstream.
+static enum answer_kind kind_of(const struct exchange *x)
+{
+    if (x->route.kind == ROUTE_RESPONSES) return ANSWER_OPENAI_RESPONSES;
+    return x->origin->dialect == &dialect_anthropic ? ANSWER_ANTHROPIC : ANSWER_OPENAI_CHAT;
 }
 
 // An error that another attempt may take the place of is kept until that is decided.
 static enum exchange_mode mode_for(const struct exchange *x)
 {
     bool is_kept = x->up.head.status >= 400 && x->up.request.framing == CLIENT_BODY_WHOLE &&
-                   x->route.kind == ROUTE_JSON;
+                   (x->route.kind == ROUTE_JSON || x->route.kind == ROUTE_COUNT);
 
     if (!is_watched(x->route.kind) && !is_kept) return EXCHANGE_PLAIN;
     if (has_type(x, STR("text/event-stream")) && x->up.head.status < 400) return EXCHANGE_EVENTS;
-    if (x->up.body.framing == H1_LENGTH && x->up.body.left > EXCHANGE_GATHER_MAX)
-        return EXCHANGE_PLAIN;
+    if (x->up.body.framing == H1_LENGTH && x->up.body.left > x->answer.max) return EXCHANGE_PLAIN;
     return EXCHANGE_GATHER;
 }
 
@@ -47,18 +53,32 @@ static void set_length(const struct h1_head *head, size_t len, struct server_ans
     answer->length = head->framing == H1_NO_BODY ? head->content_length : len;
 }
 
+static void write_more(struct exchange *x, const struct iovec *iov, int count, bool is_last)
+{
+    if (x->door) {
+        exchange_door_write(x, iov, count, is_last);
+    } else {
+        server_call_write(x->call, iov, count, is_last);
+    }
+}
+
 // Starts or goes on with the answer to the client.
 static void send(struct exchange *x, const struct iovec *iov, int count, bool is_last)
 {
     const struct h1_head *head = &x->up.head;
     struct server_answer answer = {.status = head->status};
 
+    if (x->is_translated) answer.status = x->route.dialect->status(head->status);
     x->wrote_at = x->gateway->loop->now;
     if (x->call->status) {
-        server_call_write(x->call, iov, count, is_last);
+        write_more(x, iov, count, is_last);
         return;
     }
     x->first_us = loop_clock(x->gateway->loop);
+    if (x->door) {
+        exchange_door_write(x, iov, count, is_last);
+        return;
+    }
     answer.fields = exchange_answer_fields(x);
     if (is_last) {
         size_t len = 0;
@@ -146,7 +166,7 @@ static void note_splice(struct exchange *x)
 
 // Gives the client what passes: nothing before the first event that says something, then all. A
 // stream that goes on with another one's answer has begun when something of its own passes.
-static void deliver(struct exchange *x, str forward)
+static void give(struct exchange *x, str forward)
 {
     const struct exchange_attempt *a = x->attempt;
 
@@ -168,44 +188,76 @@ static void deliver(struct exchange *x, str forward)
     buf_done(&x->held);
 }
 
+// The same of whole events as the upstream wrote them. An error: they can't be read.
+static err deliver(struct exchange *x, str forward)
+{
+    str out = STR("");
+
+    TRY(exchange_translate_events(x, forward, &out));
+    give(x, out);
+    return OK;
+}
+
+static err write_cut(struct exchange *x, const struct exchange_error *e, struct buf *out)
+{
+    const struct openai_error error = {
+        .message = e->message, .type = STR("server_error"), .code = e->code};
+
+    if (x->is_translated || x->route.dialect != &dialect_openai)
+        return exchange_translate_cut(x, e, out);
+    return openai_write_stream_error(out, &x->relay.stream, &error);
+}
+
 // What could not be finished: the upstream's own word for it, where it had one.
 void exchange_relay_error(struct exchange *x)
 {
     struct exchange_error e = exchange_answer_error_of(x, x->reason);
-    struct openai_error error = {.message = e.message, .type = STR("server_error"), .code = e.code};
     bool is_told = x->why && x->relay.failure == x->why && buf_len(&x->relay.told);
+    bool passes = is_told && !x->is_translated;
     struct buf text;
 
     metrics_add(&x->gateway->metrics.streams_cut, 1);
     if (!x->failure.len) x->failure = is_told ? failure_name(x->why) : e.code;
+    if (x->door) {
+        exchange_translate_told(x, &e);
+        exchange_door_fail(x, &e);
+        exchange_end(x);
+        return;
+    }
     buf_init(&text, 4096);
-    // Our own messages are short.
-    if (!is_told) (void)openai_write_stream_error(&text, &x->relay.stream, &error);
-    str last = is_told ? buf_view(&x->relay.told) : buf_view(&text);
+    // Messages are short, our own as those of upstreams, which are clipped.
+    if (!passes) (void)write_cut(x, &e, &text);
+    str last = passes ? buf_view(&x->relay.told) : buf_view(&text);
     emit(x, (struct iovec[]){stream_piece(buf_view(&x->held)), stream_piece(last)}, 2, true);
     buf_done(&text);
     exchange_end(x);
 }
 
-static void end_events(struct exchange *x, str forward)
+// The upstream's stream is none, in the end.
+static void fail_events(struct exchange *x, err e)
 {
-    str tail = STR("");
+    exchange_attempt_fail(
+        x, e == ERR_REFUSED ? x->relay.failure : exchange_attempt_failure_of(x, e), e);
+}
 
-    // What was held may move when the end is looked at, so it goes out before; so does what stands
-    // before a cut.
-    bool may_move = x->relay.ready || buf_len(&x->relay.out);
-    if (may_move || !answer_stream_is_complete(&x->relay.stream)) {
-        deliver(x, forward);
-        forward = STR("");
-    }
-    err e = relay_end(&x->relay, &tail);
-    if (e) {
-        deliver(x, tail);
-        exchange_attempt_fail(
-            x, e == ERR_REFUSED ? x->relay.failure : exchange_attempt_failure_of(x, e), e);
-        return;
-    }
+// All of it has come: the last of what goes to the client leaves with the end.
+static void finish_events(struct exchange *x, str forward, str tail)
+{
     str held = x->is_released ? STR("") : buf_view(&x->held);
+    str last = STR("");
+
+    if (x->is_translated) {
+        // One follows the other in the same memory.
+        err e = deliver(x, forward);
+        if (!e) e = exchange_translate_events(x, tail, &last);
+        if (e) {
+            fail_events(x, ERR_SYNTAX);
+            return;
+        }
+        forward = STR("");
+        tail = last;
+        held = x->is_released ? STR("") : buf_view(&x->held);
+    }
     if (!x->attempt->first_us) note_first_token(x);
     if (x->attempt->manner != RELAY_FIRST && !x->attempt->is_spliced) note_splice(x);
     emit(x, (struct iovec[]){stream_piece(held), stream_piece(forward), stream_piece(tail)}, 3,
@@ -213,23 +265,41 @@ static void end_events(struct exchange *x, str forward)
     finish(x);
 }
 
+static void end_events(struct exchange *x, str forward)
+{
+    str tail = STR("");
+    err e = OK;
+
+    // What was held may move when the end is looked at, so it goes out before; so does what stands
+    // before a cut.
+    bool may_move = x->relay.ready || buf_len(&x->relay.out);
+    if (may_move || !answer_stream_is_complete(&x->relay.stream)) {
+        e = deliver(x, forward);
+        forward = STR("");
+    }
+    if (!e) e = relay_end(&x->relay, &tail);
+    if (e) {
+        // What stands before the end of a broken stream is worth having, if it can be read.
+        (void)deliver(x, tail);
+        fail_events(x, e);
+        return;
+    }
+    finish_events(x, forward, tail);
+}
+
 static bool relay_events(struct exchange *x, str piece, bool is_last)
 {
     str forward = STR("");
     err e = relay_take(&x->relay, piece, &forward);
 
-    if (e) {
-        deliver(x, forward);
-        exchange_attempt_fail(
-            x, e == ERR_REFUSED ? x->relay.failure : exchange_attempt_failure_of(x, e), e);
-        return true;
-    }
-    if (is_last) {
+    if (!e && is_last) {
         end_events(x, forward);
         return true;
     }
-    deliver(x, forward);
-    return false;
+    err unread = deliver(x, forward);
+    if (!e) e = unread;
+    if (e) fail_events(x, e);
+    return e != OK;
 }
 
 // An answer that promised a stream and is none would look like an empty one to an SDK, and one
@@ -271,7 +341,15 @@ void exchange_relay_refusal(struct exchange *x)
         refuse_answer(x);
         return;
     }
-    struct iovec iov = stream_piece(buf_view(&x->answer));
+    str body = buf_view(&x->answer);
+    if (x->door) {
+        exchange_translate_refusal(x, body);
+        return;
+    }
+    // Messages that don't fit are told without.
+    if (x->is_translated && !translation_error(x->translation, x->up.head.status, body, x->id))
+        body = buf_view(&x->translation->out);
+    struct iovec iov = stream_piece(body);
     emit(x, &iov, 1, true);
     exchange_end(x);
 }
@@ -296,6 +374,19 @@ static bool is_stump(const struct exchange *x, str body)
            json_check(body, NULL);
 }
 
+static void emit_gathered(struct exchange *x, str held, str last)
+{
+    struct iovec pieces[TRANSLATION_PIECES_MAX] = {stream_piece(held), stream_piece(last)};
+    int count = 2;
+
+    if (x->is_translated && exchange_translate_answer(x, held.len ? held : last, pieces, &count)) {
+        exchange_relay_cut(x, ERR_SYNTAX);
+        return;
+    }
+    emit(x, pieces, count, true);
+    finish(x);
+}
+
 static bool end_gathered(struct exchange *x, str last)
 {
     str held = buf_view(&x->answer);
@@ -310,9 +401,8 @@ static bool end_gathered(struct exchange *x, str last)
         exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
         return true;
     }
-    if (x->up.head.status == 200) x->attempt->usage = openai_answer_usage(all);
-    emit(x, (struct iovec[]){stream_piece(held), stream_piece(held.len ? STR("") : last)}, 2, true);
-    finish(x);
+    if (x->up.head.status == 200) x->attempt->usage = answer_usage(kind_of(x), all);
+    emit_gathered(x, held, held.len ? STR("") : last);
     return true;
 }
 
@@ -321,7 +411,7 @@ static bool relay_gathered(struct exchange *x, str piece, bool is_last)
     if (is_last && !buf_len(&x->answer)) return end_gathered(x, piece);
     if (!buf_append(&x->answer, piece)) return is_last ? end_gathered(x, STR("")) : false;
     // Larger than what is kept: from here on it passes in pieces.
-    if (is_refused(x) || x->call->status) {
+    if (is_refused(x) || x->call->status || x->is_translated) {
         client_call_cancel(&x->up);
         x->has_refusal = is_refused(x);
         exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
@@ -398,11 +488,12 @@ void exchange_relay_head(struct exchange *x)
         return;
     }
     if (x->mode == EXCHANGE_EVENTS) {
-        relay_init(&x->relay,
-                   x->route.kind == ROUTE_CHAT ? ANSWER_OPENAI_CHAT : ANSWER_OPENAI_RESPONSES,
-                   (size_t)x->view->settings->limits.event_bytes, &x->transcript, manner);
+        relay_init(&x->relay, kind_of(x), (size_t)x->view->settings->limits.event_bytes,
+                   &x->transcript, manner);
         x->relay.stream.choices_expected = x->request.choice_count;
         x->relay.hides_usage = x->hides_usage;
+        x->relay.is_numbered = !x->is_translated && x->relay.stream.kind == ANSWER_ANTHROPIC;
+        if (x->is_translated) exchange_translate_begin(x);
     } else if (x->mode == EXCHANGE_PLAIN) {
         exchange_attempt_first_token(x);
     }
@@ -434,5 +525,5 @@ void exchange_relay_comment(struct exchange *x)
     struct iovec iov = stream_piece(STR(": keep-alive\n\n"));
 
     x->start = deadline_never(); // the answer has begun, as far as the client can tell
-    emit(x, &iov, 1, false);
+    emit(x, &iov, x->door ? 0 : 1, false);
 }

@@ -6,12 +6,14 @@
 #include "gateway/field_rules.h"
 #include "provider/openai_continue.h"
 
+// A credential is for one vendor, and so is what else only that vendor understands.
 static bool passes(const struct exchange *x, const struct h1_field *f)
 {
     unsigned rules = field_rules_of(f->name);
 
     if (rules & FIELD_NOT_UP) return false;
-    if (rules & FIELD_CREDENTIAL && x->origin->has_credential) return false;
+    if (rules & FIELD_CREDENTIAL && (x->origin->has_credential || x->is_translated)) return false;
+    if (rules & (FIELD_VENDOR | FIELD_CONTENT) && x->is_translated) return false;
     // A compressed answer could not be watched.
     if (rules & FIELD_ENCODING && x->route.kind != ROUTE_PASS) return false;
     return !h1_connection_lists(&x->call->head, f->name);
@@ -55,6 +57,17 @@ static err put_framing(struct exchange *x, struct buf *out)
     return buf_append(out, STR("\r\n"));
 }
 
+// What an upstream's dialect asks for and the client's fields don't say.
+static err put_dialect(const struct exchange *x, struct buf *out)
+{
+    bool is_told = !x->is_translated && h1_field_find(&x->call->head, STR("anthropic-version"));
+
+    if (x->is_translated)
+        TRY(put_field(out, STR("content-type"), x->origin->dialect->content_type));
+    if (x->origin->dialect != &dialect_anthropic || is_told) return OK;
+    return put_field(out, STR("anthropic-version"), STR("2023-06-01"));
+}
+
 err exchange_request_head(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
@@ -69,10 +82,11 @@ err exchange_request_head(struct exchange *x)
     TRY(buf_reserve(out, 1000, &room));
     TRY(buf_append(out, head->method));
     TRY(buf_append(out, STR(" ")));
-    TRY(buf_append(out, x->origin->provider->url.path_prefix));
-    TRY(buf_append(out, x->route.rest));
+    TRY(buf_append(out, x->origin->path_prefix));
+    TRY(buf_append(out, x->is_translated ? x->origin->dialect->chat_path : x->route.rest));
     TRY(buf_append(out, STR(" HTTP/1.1\r\n")));
     TRY(buf_append(out, x->origin->head_fields[x->choice.key]));
+    TRY(put_dialect(x, out));
     for (size_t i = 0; i < head->field_count; i++) {
         const struct h1_field *f = &head->fields[i];
         if (!passes(x, f)) continue;
@@ -93,7 +107,7 @@ err exchange_request_head(struct exchange *x)
 static void add_piece(struct exchange *x, str s)
 {
     if (!s.len) return;
-    x->pieces[x->piece_count++] = stream_piece(s);
+    x->spliced[x->piece_count++] = stream_piece(s);
 }
 
 // A name as JSON. It comes from the settings, which allow no control bytes.
@@ -155,7 +169,7 @@ static const struct openai_request *body_of(struct exchange *x, struct openai_re
 
 // Every "model" gets the one name: with two that differ the client would be routed by one and
 // might be served by the other.
-void exchange_request_body(struct exchange *x)
+static void splice_body(struct exchange *x)
 {
     bool is_renamed = !str_eq(x->upstream_model, x->model);
     struct openai_request remade;
@@ -164,6 +178,7 @@ void exchange_request_body(struct exchange *x)
     size_t at = 0;
 
     x->piece_count = 0;
+    x->pieces = x->spliced;
     if (is_renamed || request->model_count > 1) {
         str quoted = is_renamed ? quote(&x->call->arena, x->upstream_model)
                                 : request->models[request->model_count - 1];
@@ -177,4 +192,35 @@ void exchange_request_body(struct exchange *x)
         }
     }
     add_piece(x, str_sub(body, at, body.len));
+}
+
+// The body in the upstream's dialect. What it can't say is no fault of its own: another target may.
+static err translate(struct exchange *x)
+{
+    struct translation *t = exchange_translation(x);
+    str prefill = x->relay.manner == RELAY_CONTINUE ? buf_view(&x->transcript.text) : STR("");
+
+    TRY(translation_read(t, exchange_body(x)));
+    TRY(translation_write(t, x->origin->dialect, x->upstream_model, prefill));
+    x->piece_count = gather_pieces(&t->body, t->pieces);
+    x->pieces = t->pieces;
+    return OK;
+}
+
+// A stream that was begun by a translation is finished by it, whatever the next upstream speaks.
+static bool needs_translation(const struct exchange *x)
+{
+    if (x->is_released && x->translation && x->translation->writer) return true;
+    return x->route.is_translated && x->origin->dialect != x->route.dialect;
+}
+
+err exchange_request_body(struct exchange *x)
+{
+    x->is_translated = needs_translation(x);
+    // What is translated is gathered whole.
+    x->answer.max =
+        x->is_translated ? (size_t)x->view->settings->limits.body_bytes : EXCHANGE_GATHER_MAX;
+    if (x->is_translated) return translate(x);
+    splice_body(x);
+    return OK;
 }

@@ -1,5 +1,11 @@
 // Which model a request asks for, and which provider serves it under which name.
 #include "gateway/exchange_private.h"
+#include "provider/anthropic.h"
+
+static bool is_anthropic(const struct exchange *x)
+{
+    return x->route.dialect == &dialect_anthropic;
+}
 
 static bool has_limits(const struct settings_target *t, size_t count)
 {
@@ -12,17 +18,23 @@ static bool has_limits(const struct settings_target *t, size_t count)
 // What the request needs is only looked for where somebody might lack it.
 static void narrow(struct exchange *x, const struct settings_model *m)
 {
-    if (!x->request.model_count) return;
+    if (!x->request.model_count && !x->door) return;
     if (!has_limits(m->targets, m->target_count) && !has_limits(m->fallback, m->fallback_count))
         return;
-    x->plan.needs = openai_needs_of(buf_view(&x->body), &x->request);
     x->plan.is_narrowed = true;
+    if (x->door) {
+        x->plan.needs = exchange_translate_needs(x);
+        return;
+    }
+    x->plan.needs = is_anthropic(x) ? anthropic_needs_of(buf_view(&x->body), &x->request)
+                                    : openai_needs_of(buf_view(&x->body), &x->request);
 }
 
 static void send_to(struct exchange *x, const struct gateway_model *m)
 {
     x->model_settings = m->settings;
     plan_init(&x->plan, m, x->model);
+    if (!x->route.is_translated) x->plan.only = x->route.dialect;
     narrow(x, m->settings);
     x->transcript.is_kept = exchange_recover_may(x);
     flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_ROUTED, 0);
@@ -41,36 +53,59 @@ static void refuse_model(struct exchange *x)
                                                       .message = message});
 }
 
-// By the model that the request's body names.
-void exchange_route_by_body(struct exchange *x)
+static void refuse_json(struct exchange *x, err e, size_t at)
 {
-    const struct gateway_model *m = NULL;
-    size_t at = 0;
-    err e = openai_scan_request(buf_view(&x->body), &x->request, &at);
+    str message =
+        e == ERR_SYNTAX  ? arena_format(&x->call->arena,
+                                        "The body of your request is not valid JSON: byte %zu.", at)
+        : e == ERR_TYPE  ? STR("'model' must be a string and 'stream' a boolean.")
+        : e == ERR_LIMIT ? STR("The body of your request is nested too deeply, or names its model "
+                               "too often.")
+                         : STR("You must provide a model parameter.");
+    str code = e == ERR_SYNTAX ? STR("invalid_json") : STR("invalid_request");
 
-    if (e == ERR_SYNTAX) {
-        str message = arena_format(&x->call->arena,
-                                   "The body of your request is not valid JSON: byte %zu.", at);
-        exchange_answer_error(x, &(struct exchange_error){.status = 400,
-                                                          .code = STR("invalid_json"),
-                                                          .message = message});
-        return;
-    }
-    if (e || !x->request.model_count) {
-        str message = e == ERR_TYPE    ? STR("'model' must be a string and 'stream' a boolean.")
-                      : e == ERR_LIMIT ? STR("The body of your request is nested too deeply, or "
-                                             "names its model too often.")
-                                       : STR("You must provide a model parameter.");
-        exchange_answer_error(x, &(struct exchange_error){.status = 400,
-                                                          .code = STR("invalid_request"),
-                                                          .message = message});
-        return;
+    exchange_answer_error(
+        x, &(struct exchange_error){.status = 400, .code = code, .message = message});
+}
+
+// What the body says that concerns the gateway, its model above all.
+static err scan_json(struct exchange *x)
+{
+    str body = buf_view(&x->body);
+    size_t at = 0;
+    err e = is_anthropic(x) ? anthropic_scan_request(body, &x->request, &at)
+                            : openai_scan_request(body, &x->request, &at);
+
+    if (!e && !x->request.model_count) e = ERR_ABSENT;
+    if (e) {
+        refuse_json(x, e, at);
+        return e;
     }
     str quoted = x->request.models[x->request.model_count - 1];
     // The body is freed before the exchange is logged.
     x->model = arena_str(&x->call->arena,
                          json_decode(str_sub(quoted, 1, quoted.len - 2), &x->call->arena));
-    m = gateway_view_find_model(x->view, x->model);
+    return OK;
+}
+
+static err scan_message(struct exchange *x)
+{
+    err e = exchange_translate_scan(x);
+
+    if (!e && x->model.len) return OK;
+    const struct chat_notes *n = &x->translation->notes;
+    const struct exchange_error error = {.status = 400,
+                                         .code = STR("invalid_request"),
+                                         .message = e ? n->problem : STR("You must name a model."),
+                                         .param = e ? n->param : STR("model")};
+    exchange_answer_error(x, &error);
+    return e ? e : ERR_ABSENT;
+}
+
+void exchange_route_by_body(struct exchange *x)
+{
+    if (x->door ? scan_message(x) : scan_json(x)) return;
+    const struct gateway_model *m = gateway_view_find_model(x->view, x->model);
     if (m) {
         send_to(x, m);
     } else {
@@ -78,13 +113,26 @@ void exchange_route_by_body(struct exchange *x)
     }
 }
 
-// Requests that name no model go where "*" goes, else to the first model's first provider.
+// Whether one of its targets speaks the client's dialect.
+static bool is_understood(const struct exchange *x, const struct gateway_model *m)
+{
+    for (size_t i = 0; i < m->settings->target_count; i++) {
+        if (m->targets[i].origin->dialect == x->route.dialect) return true;
+    }
+    return false;
+}
+
+// Requests that name no model go where "*" goes, else to the first model whose target understands
+// them.
 void exchange_route_by_default(struct exchange *x)
 {
     const struct settings *s = x->view->settings;
     const struct gateway_model *m = gateway_view_find_model(x->view, STR("*"));
 
-    if (!m && s->model_count) m = &x->view->models[0];
+    if (m && !is_understood(x, m)) m = NULL;
+    for (size_t i = 0; i < s->model_count && !m; i++) {
+        if (is_understood(x, &x->view->models[i])) m = &x->view->models[i];
+    }
     if (m) {
         send_to(x, m);
         return;

@@ -19,6 +19,7 @@ static const struct field_row rows[] = {
     {STR_INIT("x-api-key"), FIELD_CREDENTIAL},
     {STR_INIT("x-real-ip"), FIELD_NOT_UP},
     {STR_INIT("connection"), HOP_BY_HOP},
+    {STR_INIT("request-id"), FIELD_NOT_UP | FIELD_REQUEST_ID},
     {STR_INIT("keep-alive"), HOP_BY_HOP},
     {STR_INIT("set-cookie"), FIELD_NOT_DOWN},
     {STR_INIT("grpc-timeout"), FIELD_DEADLINE},
@@ -45,22 +46,34 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]), LENGTH_MAX = 25 };
 // Where the rows of a length begin; those of the next length begin where they end.
 static const uint8_t starts[LENGTH_MAX + 2] = {
     [0] = 0,   [1] = 0,   [2] = 0,   [3] = 1,   [4] = 1,   [5] = 2,     [6] = 2,
-    [7] = 3,   [8] = 6,   [9] = 6,   [10] = 9,  [11] = 12, [12] = 12,   [13] = 14,
-    [14] = 16, [15] = 17, [16] = 19, [17] = 22, [18] = 25, [19] = 25,   [20] = 27,
-    [21] = 27, [22] = 27, [23] = 27, [24] = 27, [25] = 28, [26] = ROWS,
+    [7] = 3,   [8] = 6,   [9] = 6,   [10] = 9,  [11] = 13, [12] = 13,   [13] = 15,
+    [14] = 17, [15] = 18, [16] = 20, [17] = 23, [18] = 26, [19] = 26,   [20] = 28,
+    [21] = 28, [22] = 28, [23] = 28, [24] = 28, [25] = 29, [26] = ROWS,
 };
+
+static bool begins(str name, str prefix)
+{
+    return name.len > prefix.len && str_eq_nocase(str_sub(name, 0, prefix.len), prefix);
+}
+
+// What a vendor's API reads, and what its SDK says of itself.
+static bool is_vendors(str name)
+{
+    return begins(name, STR("x-stainless-")) || begins(name, STR("anthropic-")) ||
+           begins(name, STR("openai-"));
+}
 
 unsigned field_rules_of(str name)
 {
-    static const str own = STR_INIT("x-sluice-");
 
     if (name.len <= LENGTH_MAX) {
         for (size_t i = starts[name.len]; i < starts[name.len + 1]; i++) {
             if (str_eq_nocase(rows[i].name, name)) return rows[i].rules;
         }
     }
-    if (name.len > own.len && str_eq_nocase(str_sub(name, 0, own.len), own)) return HOP_BY_HOP;
-    return 0;
+    if (begins(name, STR("x-sluice-"))) return HOP_BY_HOP;
+    if (begins(name, STR("content-"))) return FIELD_CONTENT;
+    return is_vendors(name) ? FIELD_VENDOR : 0;
 }
 
 size_t field_rules_count(void)

@@ -15,6 +15,8 @@ enum field_rule {
     FIELD_ENCODING = 8,   // not to an upstream whose answer is to be read
     FIELD_REQUEST_ID = 16,
     FIELD_DEADLINE = 32, // goes up with what is left of it
+    FIELD_CONTENT = 128, // of the body, which another dialect has otherwise
+    FIELD_VENDOR = 64,   // not to an upstream of another vendor's dialect
 };
 
 // The rules for a field of that name, in any case, as bits; 0 where it passes both ways.

@@ -12,10 +12,19 @@ TEST(field_rules_hold_in_any_case)
     CHECK_EQ(field_rules_of(STR("X-Stainless-Read-Timeout")), FIELD_DEADLINE);
 }
 
+TEST(field_rules_know_what_is_for_one_vendor)
+{
+    CHECK_EQ(field_rules_of(STR("x-stainless-retry-count")), FIELD_VENDOR);
+    CHECK_EQ(field_rules_of(STR("OpenAI-Beta")), FIELD_VENDOR);
+    CHECK_EQ(field_rules_of(STR("anthropic-version")), FIELD_VENDOR);
+    CHECK_EQ(field_rules_of(STR("Content-Type")), FIELD_CONTENT);
+    CHECK_EQ(field_rules_of(STR("Content-Length")), FIELD_NOT_UP | FIELD_NOT_DOWN);
+}
+
 TEST(field_rules_let_everything_else_pass)
 {
-    CHECK_EQ(field_rules_of(STR("x-stainless-retry-count")), 0);
-    CHECK_EQ(field_rules_of(STR("openai-beta")), 0);
+    CHECK_EQ(field_rules_of(STR("x-ratelimit-limit-tokens")), 0);
+    CHECK_EQ(field_rules_of(STR("openai-")), 0);
     CHECK_EQ(field_rules_of(STR("x-sluice")), 0);
     CHECK_EQ(field_rules_of(STR("hosts")), 0);
     CHECK_EQ(field_rules_of(STR("")), 0);

@@ -111,10 +111,11 @@ static void init_keys(struct gateway_view *v, struct gateway_origin *o)
         str key = p->api_key_count ? p->api_keys[i].key : p->api_key;
         o->key_names[i] = p->api_key_count ? p->api_keys[i].name : STR("");
         o->head_fields[i] = host;
-        if (key.len)
-            o->head_fields[i] =
-                arena_format(&v->arena, "%" STR_FMT "authorization: Bearer %" STR_FMT "\r\n",
-                             STR_ARG(host), STR_ARG(key));
+        if (!key.len) continue;
+        str name =
+            o->dialect == &dialect_anthropic ? STR("x-api-key: ") : STR("authorization: Bearer ");
+        o->head_fields[i] = arena_format(&v->arena, "%" STR_FMT "%" STR_FMT "%" STR_FMT "\r\n",
+                                         STR_ARG(host), STR_ARG(name), STR_ARG(key));
     }
 }
 
@@ -122,6 +123,17 @@ static enum client_protocol protocol_of(str http)
 {
     if (str_eq(http, STR("1.1"))) return CLIENT_PROTOCOL_H1;
     return str_eq(http, STR("2")) ? CLIENT_PROTOCOL_H2 : CLIENT_PROTOCOL_AUTO;
+}
+
+// OpenAI's base URL has the version in it, Anthropic's has not; with it, it is meant as well.
+static void init_dialect(struct gateway_view *v, struct gateway_origin *o)
+{
+    str prefix = o->provider->url.path_prefix;
+
+    o->dialect = dialect_find(o->provider->dialect);
+    o->path_prefix = prefix;
+    if (o->dialect == &dialect_anthropic && !str_ends(prefix, STR("/v1")))
+        o->path_prefix = arena_format(&v->arena, "%" STR_FMT "/v1", STR_ARG(prefix));
 }
 
 static err init_origin(struct gateway_view *v, struct gateway_origin *o,
@@ -137,6 +149,7 @@ static err init_origin(struct gateway_view *v, struct gateway_origin *o,
         .protocol_count = protocol == CLIENT_PROTOCOL_AUTO ? 2 : 1};
 
     o->provider = p;
+    init_dialect(v, o);
     init_keys(v, o);
     if (p->url.is_tls) TRY(tls_client_open(&options, NULL, &target.tls));
     client_origin_init(&o->origin, &v->gateway->client, &target);
@@ -184,7 +197,7 @@ static void init_targets(struct gateway_view *v, const struct gateway_model *m,
                          struct gateway_target *out)
 {
     struct cells *cells = &v->gateway->cells;
-    bool is_named = !str_eq(m->settings->name, STR("*"));
+    bool is_named = !settings_is_pattern(m->settings);
 
     for (size_t i = 0; i < count; i++) {
         struct gateway_target *t = &out[i];
@@ -231,6 +244,7 @@ err gateway_view_new(struct gateway *g, struct settings *settings, struct gatewa
     for (size_t i = 0; i < settings->provider_count && !e; i++) {
         e = init_origin(v, &v->origins[i], &settings->providers[i]);
     }
+    if (!e) e = services_init(&v->services, &v->arena);
     if (e) {
         free_view(v);
         return e;

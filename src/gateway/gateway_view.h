@@ -7,7 +7,9 @@
 
 #include "config/settings.h"
 #include "gateway/cells.h"
+#include "gateway/services.h"
 #include "http/client.h"
+#include "provider/dialect.h"
 
 struct gateway;
 
@@ -15,6 +17,8 @@ struct gateway;
 struct gateway_origin {
     struct client_origin origin;
     const struct settings_provider *provider;
+    const struct dialect *dialect;
+    str path_prefix;  // of the dialect's paths: base URL and version
     str *head_fields; // one a key: "host: ...\r\n", and the credential if there is one
     str *key_names;
     size_t key_count; // at least 1
@@ -43,6 +47,7 @@ struct gateway_view {
     struct settings *settings;
     struct gateway_origin *origins; // one a provider
     struct gateway_model *models;   // one a model
+    struct services services;
     struct arena arena;
     uint32_t exchange_count;
 };

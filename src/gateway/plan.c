@@ -30,8 +30,11 @@ static struct cell *cell_of(const struct plan *p, const struct plan_asker *a,
                       o->provider->name, upstream_name(p, t), o->key_names[key]);
 }
 
-static bool can_serve(const struct plan *p, const struct settings_target *t)
+static bool can_serve(const struct plan *p, const struct gateway_target *target)
 {
+    const struct settings_target *t = target->settings;
+
+    if (p->only && target->origin->dialect != p->only) return false;
     if (!p->is_narrowed) return true;
     if (p->needs.has_tools && !t->tools) return false;
     if (p->needs.has_images && !t->images) return false;
@@ -122,7 +125,7 @@ static bool take_target(struct plan *p, const struct plan_asker *a, bool takes_a
 
     for (size_t i = 0; i < count; i++) {
         const struct gateway_target *t = &p->model->targets[i];
-        bool is_out = p->asked >> i & 1 || !can_serve(p, t->settings) || !t->settings->weight;
+        bool is_out = p->asked >> i & 1 || !can_serve(p, t) || !t->settings->weight;
         choices[i] = (struct balance_choice){.weight = t->settings->weight, .is_open = false};
         if (is_out) continue;
         size_t key = 0;
@@ -149,7 +152,7 @@ static bool take_fallback(struct plan *p, const struct plan_asker *a, bool takes
     for (size_t i = 0; i < p->model->settings->fallback_count; i++) {
         const struct gateway_target *t = &p->model->fallback[i];
         size_t key = 0;
-        if (p->asked_fallback >> i & 1 || !can_serve(p, t->settings)) continue;
+        if (p->asked_fallback >> i & 1 || !can_serve(p, t)) continue;
         if (!takes_avoided && cell_is_avoided(best_cell(p, a, t, &key), a->now)) continue;
         if (!take(p, a, t, choice, o)) continue;
         p->asked_fallback |= UINT32_C(1) << i;
@@ -197,14 +200,14 @@ bool plan_has_other_key(const struct plan *p, const struct plan_asker *a,
 
 bool plan_has_more(const struct plan *p)
 {
-    const struct gateway_model *m = p->model;
+    const struct settings_model *m = p->model->settings;
 
-    for (size_t i = 0; i < m->settings->target_count && i < TARGETS_MAX; i++) {
-        const struct settings_target *t = m->targets[i].settings;
-        if (!(p->asked >> i & 1) && t->weight && can_serve(p, t)) return true;
+    for (size_t i = 0; i < m->target_count && i < TARGETS_MAX; i++) {
+        const struct gateway_target *t = &p->model->targets[i];
+        if (!(p->asked >> i & 1) && t->settings->weight && can_serve(p, t)) return true;
     }
-    for (size_t i = 0; i < m->settings->fallback_count; i++) {
-        if (!(p->asked_fallback >> i & 1) && can_serve(p, m->fallback[i].settings)) return true;
+    for (size_t i = 0; i < m->fallback_count; i++) {
+        if (!(p->asked_fallback >> i & 1) && can_serve(p, &p->model->fallback[i])) return true;
     }
     return false;
 }

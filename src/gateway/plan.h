@@ -15,7 +15,8 @@ struct plan {
     str name;       // that the client asked for, for targets without a name of their own
     uint64_t asked; // targets, a bit each
     uint32_t asked_fallback;
-    bool is_narrowed; // `needs` are known
+    const struct dialect *only; // whom a target must speak; NULL: any
+    bool is_narrowed;           // `needs` are known
     struct openai_needs needs;
 };
 

@@ -46,7 +46,10 @@ static err splice(struct relay *r, str data, str text)
     buf_init(&quoted, 6 * text.len + 2);
     err e = json_write_quoted(&quoted, text);
     str raw = str_sub(buf_view(&quoted), 1, buf_len(&quoted) - 2);
-    if (!e) e = buf_append(&r->splice, STR("data: "));
+    bool is_named = r->stream.kind == ANSWER_ANTHROPIC;
+    if (!e)
+        e = buf_append(&r->splice,
+                       is_named ? STR("event: content_block_delta\ndata: ") : STR("data: "));
     if (!e) e = openai_splice_content(&r->splice, data, r->stream.delta.content, raw);
     buf_done(&quoted);
     TRY(e);
@@ -88,8 +91,18 @@ static err find_new(struct relay *r, str text, str *fresh)
     return OK;
 }
 
+// The end of the one block that the client has, which no event that passes will bring: the stream
+// that finishes it has told all of it again.
+static err close_block(struct relay *r, str bytes)
+{
+    buf_clear(&r->splice);
+    TRY(buf_append(&r->splice, STR("event: content_block_stop\n"
+                                   "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n")));
+    return buf_append(&r->splice, bytes);
+}
+
 // An event of a stream that finishes another one's answer, before it has brought anything new.
-static err take_repeated(struct relay *r, str data, enum verdict *v)
+static err take_repeated(struct relay *r, str bytes, str data, enum verdict *v)
 {
     const struct answer_delta *d = &r->stream.delta;
     bool is_more = d->has_other || d->is_finish; // than text
@@ -101,16 +114,19 @@ static err take_repeated(struct relay *r, str data, enum verdict *v)
         text = json_decode(d->content, &r->arena);
         TRY(find_new(r, text, &fresh));
     }
+    if (r->is_numbered && r->stream.text_block > 1) return ERR_TYPE;
     bool is_told = r->manner == RELAY_CONTINUE || r->matched == buf_len(&r->transcript->text);
     if (is_more && !is_told) return ERR_TYPE; // it ends, or does something else, too soon
     if (!fresh.len && !is_more) return OK;    // its role, or what was said before
     r->manner = RELAY_FIRST;
-    *v = fresh.len == text.len ? PASSES : SPLICED;
+    bool ends_block = r->is_numbered && !text.len;
+    *v = fresh.len == text.len && !ends_block ? PASSES : SPLICED;
     if (*v == PASSES) return OK;
-    TRY(splice(r, data, fresh));
     // What was spliced is noted here, for the event itself holds more.
     r->transcript->has_finish |= d->is_finish;
     r->transcript->has_other |= d->has_other;
+    if (ends_block) return close_block(r, bytes);
+    TRY(splice(r, data, fresh));
     return buf_append(&r->transcript->text, fresh);
 }
 
@@ -142,7 +158,7 @@ static err take_event(struct relay *r, str bytes, enum verdict *v)
         return OK;
     }
     if (r->manner != RELAY_FIRST) {
-        err e = take_repeated(r, event.data, v);
+        err e = take_repeated(r, bytes, event.data, v);
         if (e || *v != PASSES) return e;
     }
     transcript_note(r->transcript, d, &r->arena);

@@ -33,6 +33,7 @@ struct relay {
     uint64_t tokens;      // events with content, of this stream
     enum failure failure; // of the error that was told
     bool hides_usage;     // an event that has nothing but the usage is not for the client
+    bool is_numbered;     // what passes goes on with the first block of what was delivered
 };
 
 // Events may be of `event_bytes_max` bytes. `t` outlives the relay.

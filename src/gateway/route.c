@@ -5,40 +5,50 @@
 struct route_row {
     str path;
     enum route_kind kind;
+    bool is_translated;
 };
 
 // POST with a JSON body that names its model.
 static const struct route_row rows[] = {
-    {STR_INIT("/chat/completions"), ROUTE_CHAT},   {STR_INIT("/completions"), ROUTE_CHAT},
-    {STR_INIT("/responses"), ROUTE_RESPONSES},     {STR_INIT("/embeddings"), ROUTE_JSON},
-    {STR_INIT("/moderations"), ROUTE_JSON},        {STR_INIT("/rerank"), ROUTE_JSON},
-    {STR_INIT("/images/generations"), ROUTE_JSON}, {STR_INIT("/audio/speech"), ROUTE_JSON},
+    {STR_INIT("/chat/completions"), ROUTE_CHAT, true},
+    {STR_INIT("/messages"), ROUTE_MESSAGES, true},
+    {STR_INIT("/messages/count_tokens"), ROUTE_COUNT, false},
+    {STR_INIT("/completions"), ROUTE_CHAT, false},
+    {STR_INIT("/responses"), ROUTE_RESPONSES, false},
+    {STR_INIT("/embeddings"), ROUTE_JSON, false},
+    {STR_INIT("/moderations"), ROUTE_JSON, false},
+    {STR_INIT("/rerank"), ROUTE_JSON, false},
+    {STR_INIT("/images/generations"), ROUTE_JSON, false},
+    {STR_INIT("/audio/speech"), ROUTE_JSON, false},
 };
 
 static const str names[ROUTE_KINDS] = {
     [ROUTE_UNKNOWN] = STR_INIT("unknown"),     [ROUTE_MODELS] = STR_INIT("models"),
     [ROUTE_MODEL] = STR_INIT("model"),         [ROUTE_CHAT] = STR_INIT("chat"),
+    [ROUTE_MESSAGES] = STR_INIT("messages"),   [ROUTE_COUNT] = STR_INIT("count_tokens"),
     [ROUTE_RESPONSES] = STR_INIT("responses"), [ROUTE_JSON] = STR_INIT("json"),
     [ROUTE_PASS] = STR_INIT("pass"),
 };
 
-static enum route_kind match_rest(str method, str rest, str *model)
+static void match_rest(str method, str rest, struct route *r)
 {
     const str model_prefix = STR("/models/");
 
+    r->kind = ROUTE_PASS;
+    if (str_starts(rest, STR("/messages"))) r->dialect = &dialect_anthropic;
     if (str_eq(method, STR("POST"))) {
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-            if (str_eq(rest, rows[i].path)) return rows[i].kind;
+            if (!str_eq(rest, rows[i].path)) continue;
+            r->kind = rows[i].kind;
+            r->is_translated = rows[i].is_translated;
         }
-        return ROUTE_PASS;
+    } else if (str_eq(method, STR("GET")) && str_eq(rest, STR("/models"))) {
+        r->kind = ROUTE_MODELS;
+    } else if (str_eq(method, STR("GET")) && str_starts(rest, model_prefix) &&
+               rest.len > model_prefix.len) {
+        r->model = str_sub(rest, model_prefix.len, rest.len);
+        r->kind = ROUTE_MODEL;
     }
-    if (str_eq(method, STR("GET")) && str_eq(rest, STR("/models"))) return ROUTE_MODELS;
-    if (str_eq(method, STR("GET")) && str_starts(rest, model_prefix) &&
-        rest.len > model_prefix.len) {
-        *model = str_sub(rest, model_prefix.len, rest.len);
-        return ROUTE_MODEL;
-    }
-    return ROUTE_PASS;
 }
 
 // Whether a server could read the path as one outside of /v1: "." and ".." segments, encoded or
@@ -64,7 +74,7 @@ static bool may_climb(str path)
 
 struct route route_match(str method, str target)
 {
-    struct route r = {.kind = ROUTE_UNKNOWN};
+    struct route r = {.kind = ROUTE_UNKNOWN, .dialect = &dialect_openai};
     struct uri u;
 
     // An absolute-form target (RFC 9112 section 3.2.2) was checked when the head was parsed; what
@@ -78,7 +88,7 @@ struct route route_match(str method, str target)
     r.path = path;
     if (!str_starts(path, STR("/v1/")) || may_climb(path)) return r;
     r.rest = str_sub(target, 3, target.len);
-    r.kind = match_rest(method, str_sub(path, 3, path.len), &r.model);
+    match_rest(method, str_sub(path, 3, path.len), &r);
     return r;
 }
 

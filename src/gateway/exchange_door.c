@@ -1,0 +1,224 @@
+// Design: an exchange behind a door is a chat like any other, in a dialect that no provider speaks,
+// so that every answer is translated. What differs is at the two ends: the body is unwrapped when
+// it is whole, and what goes to the client is wrapped where it leaves. A status ends every answer;
+// only one that is complete ends with OK.
+#include "gateway/exchange_private.h"
+
+#include <string.h>
+
+// What a gRPC client is told for an error that has an HTTP status here.
+static enum status_code code_of(unsigned http)
+{
+    switch (http) {
+    case 400:
+    case 422: return STATUS_INVALID_ARGUMENT;
+    case 401: return STATUS_UNAUTHENTICATED;
+    case 402:
+    case 413:
+    case 429: return STATUS_RESOURCE_EXHAUSTED;
+    case 403: return STATUS_PERMISSION_DENIED;
+    case 404: return STATUS_NOT_FOUND;
+    case 409: return STATUS_ABORTED;
+    case 408:
+    case 504: return STATUS_DEADLINE_EXCEEDED;
+    case 501: return STATUS_UNIMPLEMENTED;
+    case 502:
+    case 503:
+    case 529: return STATUS_UNAVAILABLE;
+    default: return http < 500 ? STATUS_INVALID_ARGUMENT : STATUS_INTERNAL;
+    }
+}
+
+static struct iovec piece_of(const struct buf *b)
+{
+    return stream_piece(buf_view(b));
+}
+
+// An answer of fields alone, for a request that did not become a call.
+static void refuse_head(struct exchange *x, const struct grpc_refusal *why)
+{
+    struct server_answer answer = {.status = why->http};
+
+    buf_clear(&x->head);
+    // All of it is short.
+    (void)exchange_answer_own_fields(x, &x->head);
+    if (why->http == 200) {
+        (void)grpc_call_refuse(&why->status, &x->head);
+    } else {
+        (void)buf_append(&x->head, STR("content-type: text/plain\r\n"));
+    }
+    answer.fields = buf_view(&x->head);
+    struct iovec text = stream_piece(why->http == 200 ? STR("") : why->status.message);
+    server_call_respond(x->call, &answer, &text, text.iov_len > 0, true);
+    exchange_end(x);
+}
+
+// A path that looks like a method's and is none.
+static void refuse_method(struct exchange *x)
+{
+    const struct grpc_refusal why = {
+        .http = 200,
+        .status = {.code = STATUS_UNIMPLEMENTED, .message = STR("There is no such method here.")}};
+
+    x->failure = STR("unknown_method");
+    refuse_head(x, &why);
+}
+
+static bool open_door(struct exchange *x, const struct transcode_found *found)
+{
+    struct server_call *call = x->call;
+    struct door *d = arena_new(&call->arena, struct door);
+    size_t message_max = (size_t)x->view->settings->limits.body_bytes;
+    struct grpc_refusal why;
+    struct grpc_head head;
+
+    d->found = *found;
+    d->route = found->route;
+    d->is_stream = found->route->method->is_server_streaming;
+    buf_init(&d->rest, 2 * message_max);
+    buf_init(&d->out, 2 * message_max);
+    if (grpc_head_read(&call->head, &head, &why)) {
+        x->failure = STR("not_grpc");
+        refuse_head(x, &why);
+        return false;
+    }
+    grpc_call_init(&d->call, &head, found->route->method, message_max);
+    x->door = d;
+    return true;
+}
+
+bool exchange_door_find(struct exchange *x)
+{
+    const struct h1_head *head = &x->call->head;
+    bool is_grpc = grpc_head_is_grpc(head);
+    struct transcode_found found;
+    err e = transcode_routes_find(x->view->services.routes, head->method, x->route.path,
+                                  &x->call->arena, &found);
+
+    if (e && !is_grpc) return false;
+    if (e) {
+        refuse_method(x);
+        return true;
+    }
+    if (!found.route->is_native) return false;
+    if (!open_door(x, &found)) return true;
+    x->route.dialect = &dialect_sluice;
+    x->route.kind = ROUTE_CHAT;
+    x->route.is_translated = true;
+    return true;
+}
+
+void exchange_door_close(struct door *d)
+{
+    if (!d) return;
+    grpc_call_done(&d->call);
+    buf_done(&d->rest);
+    buf_done(&d->out);
+}
+
+// --- The request ---
+
+static void refuse_request(struct exchange *x, const struct status *why)
+{
+    x->failure = status_name(why->code);
+    buf_clear(&x->head);
+    // As above.
+    (void)exchange_answer_own_fields(x, &x->head);
+    (void)grpc_call_end(&x->door->call, *why, &x->head);
+    const struct server_answer answer = {.status = 200, .fields = buf_view(&x->head)};
+    server_call_respond(x->call, &answer, NULL, 0, true);
+    exchange_end(x);
+}
+
+err exchange_door_request(struct exchange *x)
+{
+    struct door *d = x->door;
+    str piece = buf_view(&x->body);
+    struct status why = {.code = STATUS_INTERNAL, .message = STR("there is no request message")};
+    err e = grpc_call_next(&d->call, &piece, &d->message, &why);
+    str more;
+
+    // The end of the body comes behind the only message.
+    err end = e ? e : grpc_call_next(&d->call, &piece, &more, &why);
+    if (!e && end == ERR_AGAIN) end = grpc_call_request_end(&d->call, &why);
+    if (e == ERR_AGAIN) (void)grpc_call_request_end(&d->call, &why);
+    if (!end) return OK;
+    refuse_request(x, &why);
+    return end;
+}
+
+// --- The answer ---
+
+static void append(struct buf *out, const struct iovec *pieces, int count, err *e)
+{
+    for (int i = 0; i < count && !*e; i++) {
+        *e = buf_append(out, (str){.ptr = pieces[i].iov_base, .len = pieces[i].iov_len});
+    }
+}
+
+// The one message of an answer that is no stream, behind its prefix.
+static err wrap_whole(struct door *d, const struct iovec *pieces, int count)
+{
+    err e = OK;
+
+    buf_clear(&d->rest);
+    append(&d->rest, pieces, count, &e);
+    if (!e) e = grpc_call_write(&d->call, buf_view(&d->rest), &d->out);
+    return e;
+}
+
+static void end_call(struct exchange *x, struct status s)
+{
+    struct buf *fields = &x->door->rest;
+
+    buf_clear(fields);
+    (void)grpc_call_end(&x->door->call, s, fields); // messages are clipped
+    server_call_finish(x->call, buf_view(fields));
+}
+
+void exchange_door_respond(struct exchange *x)
+{
+    struct server_answer answer = {.status = 200, .fields = STR("")};
+
+    (void)exchange_answer_fields(x);
+    (void)grpc_call_begin(&x->door->call, &x->head); // fits, as the head's room says
+    answer.fields = buf_view(&x->head);
+    server_call_respond(x->call, &answer, NULL, 0, false);
+}
+
+void exchange_door_write(struct exchange *x, const struct iovec *pieces, int count, bool is_last)
+{
+    struct door *d = x->door;
+    struct status s = {.code = STATUS_OK};
+
+    if (!x->call->status) exchange_door_respond(x);
+    buf_clear(&d->out);
+    if (d->is_stream) {
+        server_call_write(x->call, pieces, count, false);
+    } else if (count) {
+        if (wrap_whole(d, pieces, count))
+            s = (struct status){.code = STATUS_RESOURCE_EXHAUSTED,
+                                .message = STR("The answer is too large.")};
+        struct iovec whole = piece_of(&d->out);
+        if (!s.code) server_call_write(x->call, &whole, 1, false);
+    }
+    if (is_last) end_call(x, s);
+}
+
+void exchange_door_fail(struct exchange *x, const struct exchange_error *e)
+{
+    const struct status s = {.code = code_of(e->status), .message = e->message};
+
+    if (!x->failure.len) x->failure = e->code;
+    if (x->call->status) {
+        end_call(x, s);
+        return;
+    }
+    buf_clear(&x->head);
+    (void)exchange_answer_own_fields(x, &x->head);
+    if (e->retry_ms > 0)
+        (void)buf_append_format(&x->head, "grpc-retry-pushback-ms: %ld\r\n", e->retry_ms);
+    (void)grpc_call_end(&x->door->call, s, &x->head);
+    const struct server_answer answer = {.status = 200, .fields = buf_view(&x->head)};
+    server_call_respond(x->call, &answer, NULL, 0, true);
+}

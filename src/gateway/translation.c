@@ -1,0 +1,121 @@
+#include "gateway/translation.h"
+
+#include "base/list.h"
+#include "codec/sse.h"
+
+#include <string.h>
+
+enum { SCRATCH_CHUNK = 4096 };
+
+static err on_event(struct chat_sink *sink, const struct chat_event *e)
+{
+    struct translation *t = container_of(sink, struct translation, sink);
+
+    return t->writer->put(t->writer, e, &t->out);
+}
+
+void translation_init(struct translation *t, const struct dialect *client, struct arena *arena,
+                      size_t bytes_max)
+{
+    *t = (struct translation){.sink.event = on_event, .client = client, .arena = arena};
+    arena_init(&t->scratch, SCRATCH_CHUNK);
+    gather_init(&t->body, bytes_max);
+    gather_init(&t->answer, bytes_max);
+    t->answer.insert_max = TRANSLATION_PIECES_MAX / 2;
+    buf_init(&t->join, bytes_max);
+    buf_init(&t->out, bytes_max);
+}
+
+void translation_done(struct translation *t)
+{
+    if (!t) return;
+    arena_reset(&t->scratch);
+    gather_done(&t->body);
+    gather_done(&t->answer);
+    buf_done(&t->join);
+    buf_done(&t->out);
+}
+
+err translation_read(struct translation *t, str body)
+{
+    if (t->is_read) return OK;
+    TRY(t->client->read_request(body, t->arena, &t->request, &t->notes));
+    t->read_dropped = t->notes.dropped_count;
+    t->reply.wants_usage = t->request.wants_usage;
+    t->is_read = true;
+    return OK;
+}
+
+// The conversation with what the assistant has said so far at its end.
+static void add_prefill(struct translation *t, struct chat_request *q, str prefill)
+{
+    size_t size = sizeof(*q->messages) * q->message_count;
+    struct chat_message *all = arena_array(t->arena, struct chat_message, q->message_count + 1);
+    struct chat_part *part = arena_new(t->arena, struct chat_part);
+
+    if (size) memcpy(all, q->messages, size);
+    *part = (struct chat_part){.kind = CHAT_PART_TEXT, .text = chat_text_plain(prefill)};
+    all[q->message_count] =
+        (struct chat_message){.role = CHAT_ASSISTANT, .parts = part, .part_count = 1};
+    q->messages = all;
+    q->message_count++;
+}
+
+err translation_write(struct translation *t, const struct dialect *to, str model, str prefill)
+{
+    struct chat_request q = t->request;
+
+    t->upstream = to;
+    t->notes.dropped_count = t->read_dropped; // what another upstream did not take
+    q.model = chat_text_plain(model);
+    q.wants_usage = q.is_stream; // we account for it, asked or not
+    if (prefill.len) add_prefill(t, &q, prefill);
+    gather_done(&t->body);
+    return to->write_request(&q, &t->body, &t->notes);
+}
+
+void translation_begin(struct translation *t, bool has_begun, bool is_resumed)
+{
+    t->reader = t->upstream->reader_new(t->arena);
+    t->reader->scratch = &t->scratch;
+    if (has_begun && t->writer) return;
+    t->reply.is_resumed = is_resumed;
+    t->writer = t->client->writer_new(t->arena, &t->reply);
+}
+
+err translation_events(struct translation *t, str events, str *out)
+{
+    struct sse_event event;
+
+    buf_clear(&t->out);
+    while (events.len) {
+        size_t scanned = 0;
+        size_t len = 0;
+        if (sse_find_event(events, &scanned, &len)) return ERR_SYNTAX;
+        TRY(sse_parse_event(str_sub(events, 0, len), &t->join, &event));
+        if (event.has_data) TRY(t->reader->take(t->reader, event.data, &t->sink));
+        if (t->scratch.held > SCRATCH_CHUNK) arena_reset(&t->scratch);
+        events = str_sub(events, len, events.len);
+    }
+    *out = buf_view(&t->out);
+    return OK;
+}
+
+err translation_answer(struct translation *t, str body)
+{
+    struct chat_answer answer = {0};
+
+    gather_done(&t->answer);
+    TRY(t->upstream->read_answer(body, &t->scratch, &answer));
+    return t->client->write_answer(&answer, &t->reply, &t->answer);
+}
+
+err translation_error(struct translation *t, unsigned status, str body, str request_id)
+{
+    struct chat_error e = {0};
+
+    t->upstream->read_error(status, body, &t->scratch, &e);
+    e.request_id = request_id;
+    buf_clear(&t->out);
+    return t->client->write_error(&e, &t->out);
+}

@@ -1,0 +1,60 @@
+// translation: what lies between a client of one dialect and an upstream of another.
+//
+// The client's request is read once and written for each upstream that is asked. Of an answer the
+// events are translated as they pass the relay: a new reader an attempt, as each upstream tells its
+// answer from the start, but one writer, as the client gets one stream. Belongs to its exchange;
+// lives in the call's arena.
+#pragma once
+
+#include "provider/dialect.h"
+
+enum { TRANSLATION_PIECES_MAX = 7 }; // of an answer, which leaves in one write
+
+struct translation {
+    struct chat_sink sink;
+    const struct dialect *client;
+    const struct dialect *upstream;
+    struct arena *arena;  // the call's
+    struct arena scratch; // of one event, or of an answer that came whole
+    struct chat_request request;
+    struct chat_notes notes; // of the request: what was dropped, or what is wrong
+    size_t read_dropped;     // of them, by the reader
+    struct chat_reply reply;
+    struct chat_reader *reader;
+    struct chat_writer *writer;
+    struct gather body;                     // for the upstream
+    struct iovec pieces[GATHER_PIECES_MAX]; // of it
+    struct gather answer;
+    struct buf join; // for events of several data lines
+    struct buf out;  // for the client
+    bool is_read;
+};
+
+// The client speaks `client`. Nothing that is written is longer than `bytes_max`, but for what
+// stays where it is.
+void translation_init(struct translation *t, const struct dialect *client, struct arena *arena,
+                      size_t bytes_max);
+// Takes NULL.
+void translation_done(struct translation *t);
+
+// Reads the client's request; the second time it was read already. What is wrong stands in `notes`.
+err translation_read(struct translation *t, str body);
+
+// Writes it to `body` for an upstream that speaks `to` and calls the model `model`; with `prefill`
+// that text of the assistant stands at its end, to be gone on with. ERR_UNSUPPORTED where `to`
+// can't say it: `notes` tells what.
+err translation_write(struct translation *t, const struct dialect *to, str model, str prefill);
+
+// An upstream begins its stream. What the client has of an answer was written by this translation,
+// or, with `is_resumed`, in its own dialect and was text alone; else it has nothing.
+void translation_begin(struct translation *t, bool has_begun, bool is_resumed);
+
+// Whole events of the upstream's stream, as the client's: in `*out`, valid until the next call.
+// ERR_SYNTAX where one is none of the upstream's dialect.
+err translation_events(struct translation *t, str events, str *out);
+
+// An answer that came whole, to `answer`.
+err translation_answer(struct translation *t, str body);
+
+// The error of an upstream's answer, in the client's dialect, to `out`.
+err translation_error(struct translation *t, unsigned status, str body, str request_id);
