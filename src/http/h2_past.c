@@ -18,7 +18,8 @@ static uint64_t shifted(uint64_t bits, int32_t by)
 
 void h2_past_open(struct h2_past *p, int32_t id)
 {
-    int32_t by = (id - p->last + 1) / 2;
+    int32_t above = id - p->last;
+    int32_t by = above / 2 + above % 2; // it begins at 0, which is even
 
     if (id <= p->last || id % 2 == 0) return;
     p->opened = shifted(p->opened, by) | 1;

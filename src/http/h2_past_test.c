@@ -58,4 +58,7 @@ TEST(h2_past_remembers_so_many_and_no_more)
     CHECK_EQ(h2_past_judge(&p, 129), H2_PAST_FINE);
     CHECK_EQ(h2_past_judge(&p, INT32_MAX), H2_PAST_CLOSED);
     CHECK_EQ(h2_past_judge(&p, INT32_MAX - 2), H2_PAST_UNUSED);
+    p = (struct h2_past){0};
+    h2_past_open(&p, INT32_MAX); // as the first
+    CHECK_EQ(h2_past_judge(&p, INT32_MAX - 2), H2_PAST_UNUSED);
 }
