@@ -367,11 +367,15 @@ static void settle_end(struct h2_server_conn *c)
 static void visit_send(struct h2_server_conn *c)
 {
     bool is_closing = c->step == H2_SERVER_CONN_LINGER;
+    size_t before = buf_len(&c->wire.out);
 
     if (!is_closing && send_all(c)) {
         h2_server_conn_close(c, STREAM_ABORT, ERR_CLOSED);
         return;
     }
+    // A client that took some is waited for anew.
+    if (buf_len(&c->wire.out) != before && c->watch == H2_SERVER_CONN_WATCH_WRITE)
+        c->watch = H2_SERVER_CONN_WATCH_NOTHING;
     tell_ready(c);
     if (c->server && !is_closing) settle_end(c);
 }

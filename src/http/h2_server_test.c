@@ -558,19 +558,75 @@ TEST(h2_server_bounds_what_a_client_that_hears_nothing_costs_and_how_long)
         h2_peer_headers(&b.peer, H2_PEER_END_STREAM, id, STR(GET));
     }
     settle(&b);
+    int writes = 0;
     for (int i = 0; i < 4; i++) {
-        struct server_call *call = b.echo.calls[i].call;
-        for (int writes = 0; !server_call_is_congested(call); writes++) {
+        while (!server_call_is_congested(b.echo.calls[i].call) && writes < 20) {
             echo_server_write(&b.echo.calls[i], (str){block, sizeof(block)}, false);
             settle(&b);
-            CHECK(writes < 8);
+            writes++;
         }
     }
+    CHECK_EQ(writes, 1 + 4); // what fills the wire, then one a call
     echo_server_wait(&b.echo, 20'100);
     for (int i = 0; i < 4; i++) {
         CHECK_EQ(b.echo.calls[i].gone, ERR_TIMEOUT);
     }
     CHECK_EQ(counts_of(&b)->conns_open, 0);
+    bench_done(&b);
+}
+
+TEST(h2_server_does_not_take_a_client_that_takes_little_for_one_that_takes_nothing)
+{
+    static char block[100'000];
+    char room[1000];
+    size_t len = 0;
+    struct bench b;
+
+    echo_server_init(&b.echo);
+    connect(&b, (struct memory_stream_options){.capacity = 20'000});
+    h2_peer_begin(&b.peer);
+    h2_peer_frame(&b.peer, NGHTTP2_SETTINGS, 0, 0, STR("\0\4\1\0\0\0"));
+    h2_peer_number(&b.peer, NGHTTP2_WINDOW_UPDATE, 0, 1 << 24);
+    settle(&b);
+    b.peer.client.is_deaf = true;
+    b.echo.is_streaming = true;
+    h2_peer_headers(&b.peer, H2_PEER_END_STREAM, 1, STR(GET));
+    settle(&b);
+    for (int i = 0; i < 2; i++) { // one for the wire, one for the stream
+        echo_server_write(&b.echo.calls[0], (str){block, sizeof(block)}, false);
+        settle(&b);
+    }
+    CHECK(server_call_is_congested(b.echo.calls[0].call));
+    for (int i = 0; i < 8; i++) {
+        echo_server_wait(&b.echo, 15'000);
+        CHECK_EQ(stream_read(b.peer.client.stream, room, sizeof(room), &len), OK);
+        settle(&b);
+    }
+    CHECK_EQ(b.echo.calls[0].gone, OK);
+    echo_server_wait(&b.echo, 20'100);
+    CHECK_EQ(b.echo.calls[0].gone, ERR_TIMEOUT);
+    bench_done(&b);
+}
+
+TEST(h2_server_drops_the_rest_of_a_body_whose_call_is_answered)
+{
+    struct iovec iov = stream_piece(STR("an answer"));
+    struct server_answer answer = {.status = 200};
+    struct bench b;
+
+    bench_init(&b);
+    b.echo.is_lazy = true;
+    h2_peer_frame(&b.peer, NGHTTP2_SETTINGS, 0, 0, STR("\0\4\0\0\0\0"));
+    h2_peer_headers(&b.peer, 0, 1, STR(POST));
+    settle(&b);
+    struct server_call *call = b.echo.calls[0].call;
+    b.echo.calls[0].call = NULL;
+    server_call_respond(call, &answer, &iov, 1, true);
+    check_told(&b, STR("SETTINGS ack\nHEADERS 1 :status=200\n"));
+    upload(&b, 1, 200'000, false);
+    check_told_among(&b, STR("WINDOW_UPDATE 1 "));
+    h2_peer_number(&b.peer, NGHTTP2_WINDOW_UPDATE, 1, 100);
+    check_told_among(&b, STR("DATA 1 END an answer\nRST_STREAM 1 NO_ERROR\n"));
     bench_done(&b);
 }
 
