@@ -70,18 +70,21 @@ enum { H1_BODY_OVERHEAD_MAX = 8192 };
 // A body being decoded.
 struct h1_body {
     enum h1_framing framing;
-    uint64_t left;     // payload bytes to come: of the body, or of the chunk
-    uint8_t step;      // within chunked framing
-    uint8_t digits;    // of the chunk size, so far
-    bool is_done;      // the last byte was decoded
-    uint32_t overhead; // bytes of extensions and trailers, bounded
+    uint64_t left;          // payload bytes to come: of the body, or of the chunk
+    uint8_t step;           // within chunked framing
+    uint8_t digits;         // of the chunk size, so far
+    bool is_done;           // the last byte was decoded
+    uint32_t overhead;      // bytes of extensions and trailers, bounded
+    uint32_t trailer_bytes; // of the trailer section so far, its blank line included
 };
 
 void h1_body_init(struct h1_body *b, enum h1_framing framing, uint64_t content_length);
 
 // Decodes the next `len` bytes, which it may move within the array. OK: `*payload` is the payload
 // among them, one slice, possibly empty, and `*used` of the bytes belong to this body: all of them
-// unless it is done (`is_done`). Chunk extensions and trailers are read, bounded and dropped.
+// unless it is done (`is_done`). Chunk extensions are read, bounded and dropped, and so are
+// trailers; who wants those finds them behind the payload: as many of the used bytes, at their end,
+// as `trailer_bytes` has grown by. They have the form of a head's fields, blank line included.
 // ERR_SYNTAX where the framing is broken; ERR_LIMIT for a chunk of 2^63 bytes and more or too many
 // bytes of extensions and trailers. After either the decoder is of no more use. A single chunk's
 // worth is not moved.

@@ -70,6 +70,7 @@ static err end_size(struct h1_body *b, char c)
 
 static err read_trailer(struct h1_body *b, char c)
 {
+    b->trailer_bytes++;
     switch ((enum h1_body_step)b->step) {
     case TRAILER:
         return octet_is(c, OCTET_TOKEN) ? spend(b, TRAILER_NAME) : expect(b, c, '\r', END_LF);

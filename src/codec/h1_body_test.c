@@ -260,3 +260,30 @@ TEST(h1_body_until_close_ends_with_the_connection)
     CHECK_EQ(h1_body_decode(&b, more, 4, &payload, &used), OK);
     CHECK_EQ(used + payload.len, 0);
 }
+
+TEST(h1_body_counts_the_bytes_of_the_trailer_section_however_it_is_cut)
+{
+    const str body = STR("3\r\nabc\r\n0\r\nA: b\r\nC:\r\n\r\nnext");
+    const str section = STR("A: b\r\nC:\r\n\r\n");
+
+    for (size_t step = 1; step <= body.len; step++) {
+        struct h1_body b;
+        char bytes[64];
+        char got[64];
+        size_t got_len = 0;
+        h1_body_init(&b, H1_CHUNKED, 0);
+        memcpy(bytes, body.ptr, body.len);
+        for (size_t at = 0; !b.is_done;) {
+            str payload;
+            size_t used = 0;
+            uint32_t known = b.trailer_bytes;
+            size_t len = step < body.len - at ? step : body.len - at;
+            CHECK_EQ(h1_body_decode(&b, bytes + at, len, &payload, &used), OK);
+            size_t more = b.trailer_bytes - known;
+            memcpy(got + got_len, bytes + at + used - more, more);
+            got_len += more;
+            at += used;
+        }
+        CHECK_SAME(((str){got, got_len}), section);
+    }
+}

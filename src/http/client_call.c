@@ -68,8 +68,14 @@ err client_call_next(struct client_call *call, str *piece)
         }
         // The bytes are the wire's own, in its buffer or the loop's scratch.
         char *bytes = (char *)(uintptr_t)w->pending.ptr;
+        uint32_t known = call->body.trailer_bytes;
         if (!e) e = h1_body_decode(&call->body, bytes, w->pending.len, piece, &used);
         if (e) return end(call, e);
+        if (call->body.trailer_bytes != known) {
+            size_t len = call->body.trailer_bytes - known;
+            client_trailers_add(&call->trailers, call->arena,
+                                (str){.ptr = bytes + used - len, .len = len}, call->body.is_done);
+        }
         wire_consume(w, used);
         if (piece->len) return OK;
     }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "codec/h1.h"
 #include "http/client.h"
+#include "http/client_trailers.h"
 
 #include <sys/uio.h>
 
@@ -58,10 +59,7 @@ struct client_call {
     struct arena *arena; // for the answer's head
     struct h1_head head;
     struct h1_body body;
-    // What came behind a body in pieces, in the arena; complete with ERR_EOF. Of HTTP/2 only where
-    // well-formed, else the body was cut; of HTTP/1.1 empty where malformed.
-    struct h1_field *trailers;
-    size_t trailer_count;
+    struct client_trailers trailers; // what came behind the body; complete with ERR_EOF
     uint32_t reset_code; // of HTTP/2 (RFC 9113 section 7), where the answer was cut by a reset
     uint8_t repeat_count;
     usec sent_us; // when the request went out, or its head

@@ -284,6 +284,24 @@ TEST(client_reads_any_split_of_an_answer_the_same)
     }
 }
 
+TEST(client_gives_the_trailers_of_a_chunked_answer)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct bench b;
+        bench_init(&b, (struct memory_stream_options){.seed = seed ? test_seed() + seed : 0});
+        b.upstream.script = STR("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                                "5\r\nhello\r\n0\r\nx-a: 1\r\nx-b: 2\r\n\r\n");
+        struct asking *a = ask_get(&b, 0);
+        settle(&b);
+        expect_answer(a, 200, STR("hello"));
+        CHECK_EQ(a->call.trailers.count, 2);
+        CHECK_STR(a->call.trailers.fields[1].name, "x-b");
+        CHECK_STR(a->call.trailers.fields[1].value, "2");
+        CHECK_EQ(b.origin.idle_count, 1);
+        bench_done(&b);
+    }
+}
+
 TEST(client_takes_an_answer_byte_by_byte)
 {
     const str answer =

@@ -130,8 +130,8 @@ static err take_head(struct h2_client_stream *s, bool ends_stream)
 
     TRY(h2_head_end(head, ends_stream));
     if (head->kind == H2_HEAD_TRAILERS) {
-        call->trailers = head->head.fields;
-        call->trailer_count = head->head.field_count;
+        call->trailers.fields = head->head.fields;
+        call->trailers.count = head->head.field_count;
         return OK;
     }
     // Without a bound, an origin that sends nothing else would keep the loop and its memory.

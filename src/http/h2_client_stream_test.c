@@ -48,7 +48,7 @@ TEST(h2_client_stream_answers_look_as_those_of_h1_do)
     fake_h2_say(s, STR("12345"), true);
     h2_stage_settle(&b);
     h2_stage_expect_answer(a, 200, STR("12345"));
-    CHECK_EQ(a->call.trailer_count, 0);
+    CHECK_EQ(a->call.trailers.count, 0);
     h2_stage_done(&b);
 }
 
@@ -110,9 +110,9 @@ TEST(h2_client_stream_gives_trailers_at_the_end)
     fake_h2_end(s, STR("grpc-status: 0\r\ngrpc-message: fine\r\n"));
     h2_stage_settle(&b);
     h2_stage_expect_answer(a, 200, STR("text"));
-    CHECK_EQ(a->call.trailer_count, 2);
-    CHECK_STR(a->call.trailers[0].name, "grpc-status");
-    CHECK_STR(a->call.trailers[1].value, "fine");
+    CHECK_EQ(a->call.trailers.count, 2);
+    CHECK_STR(a->call.trailers.fields[0].name, "grpc-status");
+    CHECK_STR(a->call.trailers.fields[1].value, "fine");
     h2_stage_done(&b);
 }
 
