@@ -143,6 +143,15 @@ static void note_heard(struct client_conn *c, size_t len)
     h->silent_ms *= SILENT_GROWTH;
 }
 
+void h2_client_conn_note_progress(struct client_conn *c)
+{
+    struct h2_client_conn *h = c->h2;
+
+    if (h->silent_ms == H2_CLIENT_CONN_SILENT_MS) return;
+    h->silent_ms = H2_CLIENT_CONN_SILENT_MS;
+    arm(c, h->silent_ms);
+}
+
 void h2_client_conn_leave_idle(struct client_conn *c)
 {
     struct h2_client_conn *h = c->h2;

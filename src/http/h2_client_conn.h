@@ -56,6 +56,8 @@ bool h2_client_conn_has_room(const struct client_conn *c);
 void h2_client_conn_wake(struct client_conn *c);
 // One more stream begins.
 void h2_client_conn_leave_idle(struct client_conn *c);
+// An answer has come further: silence counts from here again.
+void h2_client_conn_note_progress(struct client_conn *c);
 // Takes no more calls; goes when those it has are over.
 void h2_client_conn_leave(struct client_conn *c);
 // Tells its calls that their origin closes.

@@ -151,6 +151,71 @@ TEST(h2_client_conn_holds_up_only_the_stream_of_a_slow_caller)
     h2_stage_done(&b);
 }
 
+TEST(h2_client_conn_gives_its_own_window_back_whoever_is_slow)
+{
+    struct h2_stage b;
+    str all = h2_stage_block(1 << 20);
+
+    h2_stage_init(&b, h2_stage_plain);
+    b.far.script = all;
+    for (int i = 0; i < 30; i++) { // of which 20 hold a window each
+        b.calls[i].is_lazy = i % 3;
+        h2_stage_ask_get(&b, i);
+    }
+    for (int i = 0; i < 60; i++) {
+        h2_stage_settle(&b);
+    }
+    for (int i = 0; i < 30; i += 3) {
+        h2_stage_expect_answer(&b.calls[i], 200, all);
+    }
+    CHECK_EQ(b.far.conn_count, 1);
+    h2_stage_done(&b);
+}
+
+TEST(h2_client_conn_keeps_little_of_what_its_peer_does_not_take)
+{
+    struct h2_stage b;
+    struct iovec piece = stream_piece(h2_stage_block(1 << 20));
+
+    h2_stage_init(&b, (struct memory_stream_options){.capacity = 1000});
+    struct h2_asking *a = h2_stage_ask_get(&b, 0);
+    h2_stage_settle(&b);
+    struct fake_h2_conn *c = fake_h2_conn(&b.far);
+    CHECK_EQ(nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, 8 << 20), 0);
+    fake_h2_set(c, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 8 << 20);
+    h2_stage_settle(&b);
+    c->is_deaf = true;
+    struct h2_asking *large = h2_stage_ask(
+        &b, 1,
+        (struct client_request){
+            .head = STR("POST / HTTP/1.1\r\nhost: o\r\n\r\n"), .body = &piece, .body_count = 1});
+    h2_stage_settle(&b);
+    CHECK(!large->call.is_request_done);
+    CHECK(buf_len(&large->call.conn->wire.out) < 300'000);
+    client_call_cancel(&a->call);
+    client_call_cancel(&large->call);
+    fake_h2_close(c, STREAM_CLOSE);
+    h2_stage_done(&b);
+}
+
+TEST(h2_client_conn_keeps_so_many_idle_conns_and_no_more)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    b.far.settings[b.far.settings_count++] =
+        (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1};
+    for (int i = 0; i < 4; i++) {
+        h2_stage_ask_get(&b, i);
+        h2_stage_settle(&b);
+    }
+    CHECK_EQ(b.far.open_count, 4);
+    answer_all(&b);
+    CHECK_EQ(b.far.open_count, 2);
+    CHECK_EQ(b.origin.idle_count, 2);
+    h2_stage_done(&b);
+}
+
 TEST(h2_client_conn_bears_a_window_that_is_lowered_in_the_middle)
 {
     struct h2_stage b;
@@ -232,6 +297,38 @@ static void refuse(struct fake_h2 *f, struct fake_h2_stream *s)
 {
     (void)f;
     fake_h2_reset(s, NGHTTP2_REFUSED_STREAM);
+}
+
+static void refuse_second(struct fake_h2 *f, struct fake_h2_stream *s)
+{
+    (void)f;
+    if (s->conn == container_of(f->conns.next, struct fake_h2_conn, link) && s->id == 3)
+        fake_h2_reset(s, NGHTTP2_REFUSED_STREAM);
+}
+
+TEST(h2_client_conn_sends_what_was_refused_elsewhere_and_trusts_again)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    b.far.requested = refuse_second;
+    h2_stage_ask_get(&b, 0);
+    h2_stage_ask_get(&b, 1);
+    h2_stage_settle(&b);
+    struct fake_h2_conn *first = container_of(b.far.conns.next, struct fake_h2_conn, link);
+    CHECK_EQ(b.far.conn_count, 2);
+    CHECK_EQ(first->stream_count, 2);
+    CHECK_EQ(b.calls[1].call.repeat_count, 1);
+    answer_all(&b);
+    h2_stage_expect_answer(&b.calls[0], 200, STR("hi"));
+    h2_stage_expect_answer(&b.calls[1], 200, STR("hi"));
+    for (int i = 0; i < 3; i++) {
+        h2_stage_ask_get(&b, i);
+    }
+    h2_stage_settle(&b);
+    CHECK_EQ(first->stream_count, 4); // two more, for it has kept its word
+    answer_all(&b);
+    h2_stage_done(&b);
 }
 
 TEST(h2_client_conn_repeats_a_refused_stream_a_few_times_only)
@@ -380,6 +477,62 @@ TEST(h2_client_conn_repeats_a_request_when_the_kept_conn_was_stale)
     h2_stage_done(&b);
 }
 
+TEST(h2_client_conn_does_not_repeat_on_a_conn_that_was_alive)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    h2_stage_ask_get(&b, 0);
+    h2_stage_settle(&b);
+    struct fake_h2_stream *first = fake_h2_stream(&b.far);
+    struct h2_asking *a = h2_stage_ask_get(&b, 1);
+    h2_stage_settle(&b);
+    fake_h2_head(first, "200", STR(""), true);
+    h2_stage_settle(&b);
+    fake_h2_close(first->conn, STREAM_ABORT);
+    h2_stage_settle(&b);
+    CHECK(a->call.is_conn_reused);
+    CHECK_EQ(a->end, ERR_CLOSED); // it may have been at work on it
+    CHECK_EQ(b.far.conn_count, 1);
+    h2_stage_done(&b);
+}
+
+TEST(h2_client_conn_takes_no_call_when_its_peer_has_hung_up)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    b.far.script = STR("hi");
+    h2_stage_ask_get(&b, 0);
+    h2_stage_settle(&b);
+    fake_h2_close(fake_h2_conn(&b.far), STREAM_CLOSE);
+    struct h2_asking *a = h2_stage_ask(&b, 0, (struct client_request){.head = h2_stage_get});
+    h2_stage_settle(&b);
+    h2_stage_expect_answer(a, 200, STR("hi"));
+    CHECK_EQ(b.far.conn_count, 2);
+    h2_stage_done(&b);
+}
+
+TEST(h2_client_conn_hears_a_goodbye_though_it_can_not_send_any_more)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    h2_stage_ask_get(&b, 0);
+    h2_stage_settle(&b);
+    struct fake_h2_conn *c = fake_h2_conn(&b.far);
+    struct h2_asking *a = h2_stage_ask_get(&b, 1);
+    fake_h2_goaway(c, 1, NGHTTP2_NO_ERROR);
+    fake_h2_head(fake_h2_stream(&b.far), "200", STR(""), true);
+    fake_h2_close(c, STREAM_CLOSE);
+    a->call.conn->wire.stream->is_readable = false; // the news is still on its way
+    b.far.script = STR("elsewhere");
+    h2_stage_settle(&b);
+    h2_stage_expect_answer(&b.calls[0], 200, STR(""));
+    h2_stage_expect_answer(a, 200, STR("elsewhere"));
+    h2_stage_done(&b);
+}
+
 TEST(h2_client_conn_tells_an_origin_that_closes_before_its_settings)
 {
     struct h2_stage b;
@@ -420,6 +573,24 @@ TEST(h2_client_conn_tells_an_origin_that_speaks_something_else)
     }
 }
 
+TEST(h2_client_conn_lets_nobody_wait_longer_for_a_dial_than_it_may)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    b.far.dialer.mood = MEMORY_DIALER_IS_SILENT;
+    struct h2_asking *patient =
+        h2_stage_ask(&b, 0, (struct client_request){.head = h2_stage_get, .connect_ms = 5000});
+    struct h2_asking *hasty =
+        h2_stage_ask(&b, 1, (struct client_request){.head = h2_stage_get, .connect_ms = 100});
+    h2_stage_wait(&b, 100);
+    CHECK_EQ(patient->end, OK);
+    CHECK_EQ(hasty->end, ERR_TIMEOUT);
+    h2_stage_wait(&b, 4900);
+    CHECK_EQ(patient->end, ERR_TIMEOUT);
+    h2_stage_done(&b);
+}
+
 // --- Rest and silence ---
 
 TEST(h2_client_conn_closes_a_conn_without_calls_after_its_time)
@@ -457,9 +628,15 @@ TEST(h2_client_conn_asks_a_silent_conn_for_a_sign_of_life)
     h2_stage_wait(&b, 20'000);
     CHECK_EQ(fake_h2_conn(&b.far)->ping_count, 2);
     fake_h2_head(fake_h2_stream(&b.far), "200", STR(""), false);
-    h2_stage_wait(&b, 16'000);
-    CHECK_EQ(fake_h2_conn(&b.far)->ping_count, 2); // the timer is as long as it was
+    h2_stage_wait(&b, 16'000); // it has come further, so this silence is a new one
+    CHECK_EQ(fake_h2_conn(&b.far)->ping_count, 3);
     CHECK_EQ(a->end, OK);
+    fake_h2_say(fake_h2_stream(&b.far), STR(""), true);
+    h2_stage_settle(&b);
+    h2_stage_ask_get(&b, 1);
+    h2_stage_settle(&b);
+    h2_stage_wait(&b, 16'000);
+    CHECK_EQ(fake_h2_conn(&b.far)->ping_count, 4);
     h2_stage_done(&b);
 }
 

@@ -162,7 +162,7 @@ static void on_head(struct h2_client_conn *h, const nghttp2_frame *frame)
 
 // --- Frames ---
 
-// What has not been sent would wait here for other calls to end, or for nothing. Of it `kept` may.
+// What has not been sent would wait here for other calls to end. Of it `kept` need not.
 static void refuse_unsent(struct h2_client_conn *h, uint32_t kept)
 {
     for (struct link *l = h->streams.next; l != &h->streams; l = l->next) {
@@ -197,21 +197,18 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
-        h->silent_ms = H2_CLIENT_CONN_SILENT_MS;
+        h2_client_conn_note_progress(h->conn);
         on_head(h, frame);
         break;
     case NGHTTP2_DATA:
-        h->silent_ms = H2_CLIENT_CONN_SILENT_MS;
+        h2_client_conn_note_progress(h->conn);
         if (s && s->call && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) end_stream(s);
         break;
     case NGHTTP2_RST_STREAM:
         if (s) s->is_reset_by_peer = true;
         break;
     case NGHTTP2_SETTINGS: on_settings(h, frame); break;
-    case NGHTTP2_GOAWAY:
-        h2_client_conn_leave(h->conn);
-        refuse_unsent(h, 0);
-        break;
+    case NGHTTP2_GOAWAY: h2_client_conn_leave(h->conn); break;
     default: break;
     }
     return 0;

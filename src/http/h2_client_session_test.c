@@ -68,6 +68,27 @@ TEST(h2_client_session_bounds_the_frames_of_a_header_block)
     h2_stage_done(&b);
 }
 
+TEST(h2_client_session_refuses_promises_made_before_its_settings_were_known)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    b.far.is_silent = true;
+    struct h2_asking *a = h2_stage_ask_get(&b, 0);
+    h2_stage_settle(&b);
+    struct fake_h2_conn *c = fake_h2_conn(&b.far);
+    fake_h2_raw(c, STR("\0\0\0\4\0\0\0\0\0"));
+    fake_h2_raw(c, STR("\0\0\12\5\4\0\0\0\1\0\0\0\2\x82\x84\x86\x41\1o"));
+    fake_h2_raw(c, STR("\0\0\1\1\4\0\0\0\2\x88")); // kept all the same
+    fake_h2_raw(c, STR("\0\0\3\0\1\0\0\0\2no!"));
+    fake_h2_raw(c, STR("\0\0\1\1\4\0\0\0\1\x88"));
+    fake_h2_raw(c, STR("\0\0\3\0\1\0\0\0\1yes"));
+    h2_stage_settle(&b);
+    h2_stage_expect_answer(a, 200, STR("yes"));
+    fake_h2_close(c, STREAM_CLOSE);
+    h2_stage_done(&b);
+}
+
 TEST(h2_client_session_refuses_promises)
 {
     struct h2_stage b;

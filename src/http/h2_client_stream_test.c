@@ -48,6 +48,7 @@ TEST(h2_client_stream_answers_look_as_those_of_h1_do)
     fake_h2_say(s, STR("12345"), true);
     h2_stage_settle(&b);
     h2_stage_expect_answer(a, 200, STR("12345"));
+    CHECK(a->knew_end);
     CHECK_EQ(a->call.trailers.count, 0);
     h2_stage_done(&b);
 }
@@ -94,6 +95,80 @@ TEST(h2_client_stream_knows_answers_without_a_body)
     h2_stage_settle(&b);
     h2_stage_expect_answer(a, 200, STR(""));
     CHECK_EQ(b.far.conn_count, 1);
+    h2_stage_done(&b);
+}
+
+TEST(h2_client_stream_takes_no_body_for_an_answer_to_head)
+{
+    struct h2_stage b;
+
+    h2_stage_init(&b, h2_stage_plain);
+    struct h2_asking *a =
+        h2_stage_ask(&b, 0,
+                     (struct client_request){.head = STR("HEAD / HTTP/1.1\r\nhost: o\r\n\r\n"),
+                                             .is_head_request = true});
+    h2_stage_settle(&b);
+    struct fake_h2_stream *s = fake_h2_stream(&b.far);
+    fake_h2_head(s, "200", STR("content-length: 1234\r\n"), false); // its end comes by itself
+    h2_stage_settle(&b);
+    CHECK_EQ(a->call.head.framing, H1_NO_BODY);
+    fake_h2_say(s, STR(""), true);
+    h2_stage_settle(&b);
+    h2_stage_expect_answer(a, 200, STR(""));
+    h2_stage_done(&b);
+}
+
+TEST(h2_client_stream_forgets_a_piece_when_the_next_one_comes)
+{
+    struct h2_stage b;
+    str part = h2_stage_block(200'000); // two of them are more than may wait
+
+    h2_stage_init(&b, h2_stage_plain);
+    b.calls[0].is_frugal = true;
+    struct h2_asking *a = h2_stage_ask_get(&b, 0);
+    h2_stage_settle(&b);
+    struct fake_h2_stream *s = fake_h2_stream(&b.far);
+    fake_h2_head(s, "200", STR(""), false);
+    for (int i = 0; i < 4; i++) {
+        b.calls[0].is_lazy = true;
+        fake_h2_say(s, part, false);
+        h2_stage_settle(&b);
+        b.calls[0].is_lazy = false;
+        h2_stage_pull(a);
+        CHECK_EQ(buf_len(&a->body), (size_t)(i + 1) * part.len);
+        h2_stage_settle(&b);
+    }
+    CHECK_EQ(a->end, OK);
+    client_call_cancel(&a->call);
+    h2_stage_done(&b);
+}
+
+TEST(h2_client_stream_never_takes_an_overrun_of_the_window_for_an_answer)
+{
+    struct h2_stage b;
+    struct buf frames;
+
+    h2_stage_init(&b, h2_stage_plain);
+    buf_init(&frames, 1 << 20);
+    b.calls[0].is_lazy = true;
+    struct h2_asking *a = h2_stage_ask_get(&b, 0);
+    h2_stage_settle(&b);
+    fake_h2_head(fake_h2_stream(&b.far), "200", STR(""), false);
+    h2_stage_settle(&b);
+    for (int i = 0; i < 25; i++) { // 16,000 bytes each, the last with END_STREAM
+        char head[] = {0, 0x3e, (char)0x80, 0, i == 24, 0, 0, 0, 1};
+        CHECK_EQ(buf_append(&frames, (str){head, sizeof(head)}), OK);
+        CHECK_EQ(buf_append(&frames, h2_stage_block(16'000)), OK);
+    }
+    fake_h2_raw(fake_h2_conn(&b.far), buf_view(&frames));
+    for (int i = 0; i < 10; i++) {
+        h2_stage_settle(&b);
+    }
+    b.calls[0].is_lazy = false;
+    h2_stage_pull(a);
+    CHECK(a->end == ERR_LIMIT || a->end == ERR_SYNTAX);
+    CHECK(buf_len(&a->body) <= H2_CLIENT_CONN_WINDOW + 65'536);
+    buf_done(&frames);
     h2_stage_done(&b);
 }
 

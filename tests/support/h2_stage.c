@@ -26,9 +26,8 @@ void h2_stage_pull(struct h2_asking *a)
     while (!(e = client_call_next(&a->call, &piece))) {
         CHECK(piece.len > 0);
         CHECK_EQ(buf_append(&a->body, piece), OK);
-        if (a->call.body.is_done) CHECK_EQ(client_call_next(&a->call, &piece), ERR_EOF);
-        if (a->call.body.is_done) e = ERR_EOF;
-        if (e) break;
+        a->knew_end = a->call.body.is_done;
+        if (a->is_frugal) return;
     }
     if (e != ERR_AGAIN) {
         CHECK(!a->call.conn);
@@ -134,9 +133,10 @@ struct h2_asking *h2_stage_ask(struct h2_stage *b, int i, struct client_request 
     a->stage = b;
     a->end = OK;
     a->heads = 0;
+    a->knew_end = false;
     arena_init(&a->arena, 1024);
     buf_init(&a->body, 16 << 20);
-    request.connect_ms = 1000;
+    if (!request.connect_ms) request.connect_ms = 1000;
     a->call = (struct client_call){
         .events = &events, .origin = &b->origin, .request = request, .arena = &a->arena};
     client_call_start(&a->call);

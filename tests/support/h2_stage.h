@@ -20,7 +20,9 @@ struct h2_asking {
     size_t send_size; // a piece of it
     err end;          // OK while under way, ERR_EOF after a good answer
     int heads;
+    bool knew_end;      // the last piece was known to be that
     bool is_lazy;       // pulls nothing
+    bool is_frugal;     // pulls one piece an event
     bool gives_up;      // at the next event
     bool closes_origin; // the same
 };
