@@ -194,7 +194,7 @@ bool loop_turn(struct loop *l, msec wait_max)
 
 void loop_run(struct loop *l)
 {
-    while (!atomic_load_explicit(&l->shared.is_stopping, memory_order_relaxed)) {
+    while (!loop_is_stopping(l)) {
         if (!loop_turn(l, INT_MAX)) return;
     }
 }

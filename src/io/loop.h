@@ -77,6 +77,10 @@ void loop_run(struct loop *l);
 bool loop_turn(struct loop *l, msec wait_max);
 // From any thread.
 void loop_stop(struct loop *l);
+static inline bool loop_is_stopping(struct loop *l)
+{
+    return atomic_load_explicit(&l->shared.is_stopping, memory_order_relaxed);
+}
 
 // Edge-triggered, for reading, writing and hang-up. Not for a virtual loop.
 err loop_watch(struct loop *l, struct watch *w);

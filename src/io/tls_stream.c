@@ -282,8 +282,9 @@ static void tls_close(struct stream *s, enum stream_end how)
     }
     say_goodbye(t); // the peer's own is not waited for
     flush(t);
-    if (!has_pending(t)) {
-        free_tls(t, STREAM_CLOSE);
+    // A loop that was told to stop has no time left; the peer misses our goodbye and knows.
+    if (!has_pending(t) || loop_is_stopping(s->loop)) {
+        free_tls(t, has_pending(t) ? STREAM_ABORT : STREAM_CLOSE);
         return;
     }
     t->is_lingering = true;

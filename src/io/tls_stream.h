@@ -3,7 +3,7 @@
 // The end of the peer's bytes is ERR_EOF only where the peer said so (close_notify); a connection
 // cut before is ERR_CLOSED, so that nobody takes a truncated answer for a whole one. A stream that
 // is closed in order while the lower one is full lives on, unseen, for 5 s at most, until what was
-// written has gone.
+// written has gone; where the loop is stopping it is cut instead.
 #pragma once
 
 #include "io/stream.h"

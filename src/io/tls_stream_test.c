@@ -264,6 +264,30 @@ TEST(tls_stream_close_does_not_wait_for_ever_on_a_peer_that_does_not_read)
     tls_server_unref(s);
 }
 
+TEST(tls_stream_close_does_not_wait_where_the_loop_stops)
+{
+    static char sent[100'000];
+    struct meeting m;
+    size_t len = 0;
+    char room[20'000];
+    err e = OK;
+    struct iovec iov = {sent, sizeof(sent)};
+    struct tls_client *c = open_client(&authority);
+    struct tls_server *s = open_server(&host);
+
+    meet_well(&m, c, s, (struct memory_stream_options){.capacity = 5000});
+    CHECK_EQ(stream_write(m.client.stream, &iov, 1, &len), OK);
+    loop_stop(&m.loop);
+    leave(&m.client, STREAM_CLOSE);
+    while (!e) {
+        (void)receive(&m.server, room, sizeof(room), &e);
+    }
+    CHECK_EQ(e, ERR_CLOSED); // no orderly end
+    part(&m);
+    tls_client_close(c);
+    tls_server_unref(s);
+}
+
 TEST(tls_stream_early_answer_is_read_though_writing_fails)
 {
     struct meeting m;
