@@ -10,7 +10,7 @@
 //
 // Members come in any order, but events have one: what an event says of a choice is collected as
 // views of it, and told when all of the choice is known. A call is known by its choice and index;
-// an id that differs from that of the call before makes another one of the same index.
+// an id that was not seen with that index before makes another one.
 
 enum { FIRST_CALLS = 4 };
 
@@ -97,18 +97,16 @@ static str id_of(const struct piece *p)
     return str_sub(p->id.bytes, 0, OPENAI_EVENTS_ID_MAX);
 }
 
-// The call that a piece is part of; NULL: a new one.
+// The call that a piece is part of, the latest that it can be; NULL: a new one.
 static struct call *find_call(struct reader *r, uint64_t choice, const struct piece *p)
 {
     str id = id_of(p);
 
     for (size_t i = r->call_count; i-- > 0;) {
         struct call *c = &r->calls[i];
-        if (c->choice != choice) continue;
         bool is_other = id.len && c->id.len && !str_eq(id, c->id);
-        if (p->index != NO_INDEX && c->index != p->index) continue;
-        if (!is_other) return c;
-        if (p->index != NO_INDEX) return NULL;
+        if (c->choice != choice || is_other) continue;
+        if (p->index == NO_INDEX || c->index == p->index) return c;
     }
     return NULL;
 }

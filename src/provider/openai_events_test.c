@@ -89,6 +89,11 @@ TEST(openai_events_know_calls_that_come_whole_or_repeat_themselves)
                CALL("\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}"),
                CALL("\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"[\"}"),
                CALL("\"index\":0,\"function\":{\"arguments\":\"]\"}"));
+    CHECK_READ(HEAD "\n  call id=\"a\" name=\"f\" arguments=\"{}\"\n"
+                    "  call id=\"b\" name=\"g\" arguments=\"\"\n",
+               CALL("\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}"),
+               CALL("\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"g\"}"),
+               CALL("\"index\":0,\"id\":\"a\",\"function\":{\"arguments\":\"}\"}"));
     CHECK_READ(HEAD "\n  call id=\"a\" name=\"f\" arguments=\"{}\"\n",
                CALL("\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}"),
                CALL("\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"}\"}"));
