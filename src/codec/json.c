@@ -438,9 +438,9 @@ static int64_t exponent_read(const char *at, const char *end)
 err json_to_u64(struct json_value v, uint64_t max, uint64_t *out)
 {
     struct decimal d = {0};
-    const char *end = v.text.ptr + v.text.len;
 
     if (v.kind != JSON_NUMBER) return ERR_TYPE;
+    const char *end = v.text.ptr + v.text.len;
     bool is_negative = str_starts(v.text, STR("-"));
     const char *exponent = decimal_read(&d, v.text.ptr + is_negative, end);
     d.scale += exponent_read(exponent, end);

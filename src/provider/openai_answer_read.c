@@ -72,8 +72,7 @@ static err read_choice(struct chat_walk *w, struct chat_choice *out)
     out->part_count = parts.count;
     (void)json_to_u64(index, CHAT_CHOICES_MAX, &out->index); // else it is where it stands
     out->finish = openai_words_finish_of(finish);
-    // A function that had to be called is one that the model stopped after.
-    if (out->finish == CHAT_FINISH_STOP && said.calls.count) out->finish = CHAT_FINISH_TOOL_CALLS;
+    if (said.calls.count) out->finish = openai_words_finish_with_calls(out->finish);
     return OK;
 }
 

@@ -290,8 +290,7 @@ static err take_finish(struct reader *r, const struct delta *d, struct chat_sink
     if (!chat_text_has(d->finish)) return OK;
     TRY(begin_rest(r, d->choice, sink));
     enum chat_finish finish = openai_words_finish_of(d->finish);
-    // A function that had to be called is one that the model stopped after.
-    if (finish == CHAT_FINISH_STOP && count_calls(r, d->choice)) finish = CHAT_FINISH_TOOL_CALLS;
+    if (count_calls(r, d->choice)) finish = openai_words_finish_with_calls(finish);
     r->finished[d->choice / 64] |= UINT64_C(1) << d->choice % 64;
     return tell(sink, (struct chat_event){.kind = CHAT_EVENT_FINISH,
                                           .choice = (uint32_t)d->choice,

@@ -22,6 +22,13 @@ enum chat_finish openai_words_finish_of(struct chat_text reason)
     return CHAT_FINISH_UNKNOWN;
 }
 
+enum chat_finish openai_words_finish_with_calls(enum chat_finish finish)
+{
+    bool is_plain = finish == CHAT_FINISH_STOP || finish == CHAT_FINISH_UNKNOWN;
+
+    return is_plain ? CHAT_FINISH_TOOL_CALLS : finish;
+}
+
 str openai_words_finish(enum chat_finish finish, bool uses_functions)
 {
     switch (finish) {

@@ -52,6 +52,14 @@ TEST(openai_words_read_a_finish)
     CHECK_EQ(openai_words_finish_of((struct chat_text){0}), CHAT_FINISH_UNKNOWN);
 }
 
+TEST(openai_words_tell_a_stop_after_calls_from_others)
+{
+    CHECK_EQ(openai_words_finish_with_calls(CHAT_FINISH_STOP), CHAT_FINISH_TOOL_CALLS);
+    CHECK_EQ(openai_words_finish_with_calls(CHAT_FINISH_UNKNOWN), CHAT_FINISH_TOOL_CALLS);
+    CHECK_EQ(openai_words_finish_with_calls(CHAT_FINISH_LENGTH), CHAT_FINISH_LENGTH);
+    CHECK_EQ(openai_words_finish_with_calls(CHAT_FINISH_FILTER), CHAT_FINISH_FILTER);
+}
+
 TEST(openai_words_know_tiers_of_both_dialects)
 {
     CHECK_STR(openai_words_tier(chat_text_plain(STR("flex"))), "flex");
