@@ -262,7 +262,7 @@ static void make_sampling(struct chat_maker *m, struct chat_request *q)
     if (one_in(m, 3)) q->top_p = pick_raw(m, numbers, 4);
     if (can(m, CHAT_MAKER_TOP_K) && one_in(m, 3)) q->top_k = STR("40");
     if (!can(m, CHAT_MAKER_SAMPLING)) return;
-    if (one_in(m, 3)) q->seed = STR("-12345678901234567890");
+    if (one_in(m, 3)) q->seed = STR("-1234567890123456789");
     if (one_in(m, 3)) q->frequency_penalty = pick_raw(m, numbers, 5);
     if (one_in(m, 3)) q->presence_penalty = pick_raw(m, numbers, 5);
     if (one_in(m, 3)) q->logit_bias_json = STR("{ \"50256\" : -100 }");
