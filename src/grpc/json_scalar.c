@@ -86,7 +86,6 @@ static err read_whole(enum descriptor_type type, str number, uint64_t *out)
     if (is_negative) value = 0 - value;
     if (type == DESCRIPTOR_SINT32 || type == DESCRIPTOR_SINT64)
         value = protobuf_to_zigzag((int64_t)value);
-    if (type == DESCRIPTOR_SFIXED32) value &= UINT32_MAX;
     *out = value;
     return OK;
 }

@@ -12,7 +12,7 @@
 
 struct json_scalar {
     enum protobuf_wire wire;
-    uint64_t value; // as on the wire: in zigzag where the type is, extended by its sign
+    uint64_t value; // as protobuf_write takes it: in zigzag where the type is
     str bytes;      // where the wire type is BYTES; of the JSON text, or in the arena
 };
 

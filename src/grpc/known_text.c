@@ -94,8 +94,9 @@ static err write_mask(str bytes, struct arena *arena, str *out)
         if (len) room[len++] = ',';
         if (!write_path(f.bytes, room, &len)) return ERR_RANGE;
     }
+    if (e != ERR_EOF) return e;
     *out = (str){.ptr = room, .len = len};
-    return e == ERR_EOF ? OK : e;
+    return OK;
 }
 
 err known_text_write(enum descriptor_well_known kind, str bytes, struct arena *arena, str *out)

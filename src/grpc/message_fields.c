@@ -40,6 +40,23 @@ static bool is_value(const struct descriptor_field *field, uint64_t value)
            descriptor_value_by_number(field->enumeration, (int32_t)(uint32_t)value);
 }
 
+// An entry of a map is unknown as a whole where its value is.
+static bool is_entry(const struct descriptor_field *map, str bytes)
+{
+    const struct descriptor_field *value = map->message->by_number[1];
+    struct protobuf_reader r;
+    struct protobuf_field f;
+    bool is_known = true;
+
+    if (!value->enumeration || value->enumeration->is_open) return true;
+    protobuf_reader_init(&r, bytes);
+    while (protobuf_next(&r, &f) == OK) {
+        if (f.number == value->number && f.wire == PROTOBUF_VARINT)
+            is_known = is_value(value, f.value);
+    }
+    return is_known;
+}
+
 // The field that a record is of; NULL where it is unknown.
 static const struct descriptor_field *field_of(const struct descriptor_message *m,
                                                const struct protobuf_field *record)
@@ -49,7 +66,8 @@ static const struct descriptor_field *field_of(const struct descriptor_message *
     if (!field) return NULL;
     if (field->message) {
         bool is_group = field->type == DESCRIPTOR_GROUP;
-        return record->wire == (is_group ? PROTOBUF_GROUP : PROTOBUF_BYTES) ? field : NULL;
+        if (record->wire != (is_group ? PROTOBUF_GROUP : PROTOBUF_BYTES)) return NULL;
+        return field->is_map && !is_entry(field, record->bytes) ? NULL : field;
     }
     if (record->wire == json_scalar_wire(field->type))
         return is_value(field, record->value) ? field : NULL;

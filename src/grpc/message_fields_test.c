@@ -145,6 +145,7 @@ TEST(message_fields_finds_each_of_many_fields)
         CHECK_EQ(w.error, OK);
         CHECK_EQ(read(&f, STR("test.Wide"), buf_view(&bytes)), OK);
         CHECK_EQ(message_fields_next(&f.fields, 0), i - 1);
+        CHECK_EQ(message_fields_next(&f.fields, (i - 1) / 2), i - 1);
         CHECK_EQ(message_fields_next(&f.fields, i), 70);
         CHECK_EQ(f.fields.slots[i - 1].last.value, i);
         CHECK_EQ(read(&f, STR("test.Inner"), STR("\x08\x01")), OK);

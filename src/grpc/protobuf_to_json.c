@@ -299,21 +299,6 @@ static err write_key(struct conversion *c, const struct descriptor_field *key,
     return OK;
 }
 
-// Whether an entry without a known value has one, of a closed enum that doesn't have it: then all
-// of the entry is unknown.
-static bool is_entry_unknown(const struct descriptor_field *value, str bytes)
-{
-    struct protobuf_reader r;
-    struct protobuf_field f;
-    bool has_value = false;
-
-    protobuf_reader_init(&r, bytes);
-    while (value->enumeration && protobuf_next(&r, &f) == OK) {
-        has_value |= f.number == value->number;
-    }
-    return has_value;
-}
-
 // One entry; a key or value that it lacks is zero.
 static err write_entry(struct conversion *c, const struct descriptor_field *map, str bytes)
 {
@@ -330,7 +315,6 @@ static err write_entry(struct conversion *c, const struct descriptor_field *map,
     if (slot) key_field = slot->last;
     slot = message_fields_get(&c->entry, value);
     if (slot) value_field = slot->last;
-    if (!slot && is_entry_unknown(value, bytes)) return OK;
     TRY(write_key(c, key, &key_field, c->o->arena, &text));
     return message_fault_in_key(c->why, write_scalar(c, value, &value_field), text);
 }

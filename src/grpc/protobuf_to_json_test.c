@@ -97,6 +97,7 @@ static const struct row allowed[] = {
     {SCALARS, S("\xa0\x06\x01\xa3\x06\xa4\x06"), S("{}")}, // field 100, also as a group
     {SCALARS, S("\x18\xff\xff\xff\xff\x0f"), S("{\"anInt32\":-1}")},
     {SCALARS, S("\x28\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), S("{\"aUint32\":4294967295}")},
+    {SCALARS, S("\x38\x82\x80\x80\x80\x10"), S("{\"aSint32\":1}")},
     {SCALARS, S("\x68\x02"), S("{\"aBool\":true}")},
     {SCALARS, S("\x80\x01\x63"), S("{\"color\":99}")},
     {SCALARS, S("\x15\0\0\xc0\x7f"), S("{\"aFloat\":\"NaN\"}")},
@@ -146,6 +147,7 @@ static const struct row allowed[] = {
     {OLD, S("\x08\x01\x18\x02\x18\x09"), S("{\"id\":1,\"closed\":\"CLOSED_TWO\"}")},
     {OLD, S("\x08\x01\x4a\x05\x0a\x01k\x10\x09\x4a\x05\x0a\x01l\x10\x01"),
      S("{\"id\":1,\"byName\":{\"l\":\"ZERO_SOME\"}}")},
+    {OLD, S("\x08\x01\x4a\x05\x0a\x01k\x10\x09"), S("{\"id\":1}")},
     {OLD, S("\x3b\x08\x01\x3c\x08\x01\x3b\x08\x02\x3c"), S("{\"id\":1,\"group\":{\"number\":2}}")},
     {OLD, S("\x08\x01\xa0\x06\x05"), S("{\"id\":1}")}, // an extension
 };
