@@ -18,7 +18,7 @@ static void on_accepted(struct listener *l, struct stream *stream)
 
 size_t server_protocols(const str **out)
 {
-    static const str names[] = {STR_INIT("http/1.1")};
+    static const str names[] = {STR_INIT("h2"), STR_INIT("http/1.1")};
 
     *out = names;
     return sizeof(names) / sizeof(*names);
