@@ -91,6 +91,11 @@ TEST(exchange_h2_a_client_that_gives_up_cancels_the_upstream)
     stage_settle(&s);
     CHECK_EQ(s.upstream.open_count, 0);
     CHECK_EQ(atomic_load(&s.gateway.metrics.clients_gone), 1);
+    gateway_measure(&s.gateway);
+    CHECK_EQ(atomic_load(&s.gateway.metrics.http2_connections), 1);
+    CHECK_EQ(atomic_load(&s.gateway.metrics.http2_requests), 1);
+    CHECK_EQ(atomic_load(&s.gateway.metrics.http2_resets), 1);
+    CHECK_EQ(atomic_load(&s.gateway.metrics.http2_floods), 0);
     h2_peer_frame(&p, NGHTTP2_PING, 0, 0, STR("12345678"));
     stage_settle(&s);
     str told = h2_peer_told(&p);

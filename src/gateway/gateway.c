@@ -169,6 +169,10 @@ void gateway_measure(struct gateway *g)
     metrics_set(&m->plain_refused, s->plain_refused);
     metrics_set(&m->exchanges_open, s->calls_open);
     metrics_set(&m->heads_rejected, s->heads_rejected);
+    metrics_set(&m->http2_connections, s->h2_conns_opened);
+    metrics_set(&m->http2_requests, s->h2_calls);
+    metrics_set(&m->http2_resets, s->h2_resets);
+    metrics_set(&m->http2_floods, s->h2_calmed);
     metrics_set(&m->upstream_connections, c->conns_opened);
     metrics_set(&m->upstream_reuses, c->conns_reused);
     metrics_set(&m->upstream_stale_retries, c->stale_retries);
