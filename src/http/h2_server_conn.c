@@ -175,9 +175,17 @@ static struct h2_server_conn *conn_new(struct server *s, struct wire *wire)
 
 void h2_server_conn_open(struct server *s, struct wire *wire)
 {
-    struct h2_server_conn *c = conn_new(s, wire);
+    uint64_t max = s->limits.conns_max;
+    bool is_refused = s->counts.conns_open > max;
 
-    if (s->counts.conns_open > s->limits.conns_max) end(c, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (is_refused) s->counts.conns_refused++;
+    if (s->counts.conns_open > max + SERVER_REFUSED_MAX) {
+        wire_close(wire, STREAM_ABORT);
+        server_forget_conn(s);
+        return;
+    }
+    struct h2_server_conn *c = conn_new(s, wire);
+    if (is_refused) end(c, NGHTTP2_ENHANCE_YOUR_CALM);
     if (c->wire.pending.len) {
         on_ready(&c->user); // the bytes may lie in the loop's scratch memory
     } else {

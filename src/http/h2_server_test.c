@@ -109,67 +109,6 @@ TEST(h2_server_reads_any_split_the_same)
     }
 }
 
-TEST(h2_server_takes_a_request_that_is_almost_a_preface_for_http_1)
-{
-    static const str almost[] = {
-        STR_INIT("PRI * HTTP/2.0\r\n\r\nSM\r\n\rX"),
-        STR_INIT("PRI / HTTP/1.1\r\nHost: x\r\n\r\n"),
-        STR_INIT("PRO / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    };
-
-    for (size_t i = 0; i < 3; i++) {
-        struct bench b;
-        echo_server_init(&b.echo);
-        connect(&b, (struct memory_stream_options){0});
-        for (size_t at = 0; at < almost[i].len; at++) {
-            h2_peer_say(&b.peer, str_sub(almost[i], at, 1));
-            settle(&b);
-        }
-        CHECK(str_starts(buf_view(&b.peer.client.seen), STR("HTTP/1.1 ")));
-        CHECK_EQ(counts_of(&b)->h2_conns_opened, 0);
-        bench_done(&b);
-    }
-}
-
-TEST(h2_server_goes_on_with_http_2_where_a_request_asks_for_it)
-{
-    static const str asks = STR_INIT("GET /u HTTP/1.1\r\nHost: x\r\n"
-                                     "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-                                     "HTTP2-Settings: AAQAAAAD\r\n\r\n"); // a window of 3
-    static const str switched = STR_INIT("HTTP/1.1 101 Switching Protocols\r\n"
-                                         "connection: upgrade\r\nupgrade: h2c\r\n\r\n");
-    struct bench b;
-
-    echo_server_init(&b.echo);
-    connect(&b, (struct memory_stream_options){0});
-    h2_peer_say(&b.peer, asks);
-    settle(&b);
-    CHECK(str_starts(buf_view(&b.peer.client.seen), switched));
-    buf_consume(&b.peer.client.seen, switched.len);
-    check_told(&b, STR("SETTINGS 3=10 4=262144 6=2000 9=1\nWINDOW_UPDATE 0 983041\n"
-                       "HEADERS 1 :status=200 content-length=7\nDATA 1 GET\n"));
-    h2_peer_begin(&b.peer);
-    h2_peer_number(&b.peer, NGHTTP2_WINDOW_UPDATE, 1, 100);
-    check_told(&b, STR("SETTINGS ack\nDATA 1 END  /u \n"));
-    h2_peer_headers(&b.peer, H2_PEER_END_STREAM, 3, STR(GET));
-    check_told(&b, STR("HEADERS 3 :status=200 content-length=7\nDATA 3 GET\n"));
-    CHECK_EQ(counts_of(&b)->calls_started, 2);
-    bench_done(&b);
-}
-
-TEST(h2_server_overlooks_a_request_for_http_2_that_has_a_body)
-{
-    struct bench b;
-
-    echo_server_init(&b.echo);
-    connect(&b, (struct memory_stream_options){0});
-    h2_peer_say(&b.peer, STR("POST /u HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nUpgrade: h2c\r\n"
-                             "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: \r\n\r\nok"));
-    settle(&b);
-    CHECK(str_ends(buf_view(&b.peer.client.seen), STR("\r\n\r\nPOST /u ok")));
-    bench_done(&b);
-}
-
 TEST(h2_server_begins_a_frame_with_each_piece)
 {
     struct iovec pieces[4];
@@ -753,25 +692,6 @@ TEST(h2_server_close_lets_whole_answers_arrive_and_resets_the_others)
     check_told(&b, STR("DATA 3 END end\nRST_STREAM 1 INTERNAL_ERROR\nGOAWAY 3 NO_ERROR\n"));
     CHECK_EQ(b.peer.client.end, ERR_EOF);
     CHECK_EQ(b.echo.calls[0].gone, ERR_CANCELED);
-    bench_done(&b);
-}
-
-TEST(h2_server_ends_conns_past_its_limit)
-{
-    struct h2_peer others[10];
-    struct bench b;
-
-    bench_init(&b);
-    for (int i = 0; i < 10; i++) {
-        server_accept(&b.echo.server,
-                      h2_peer_connect(&others[i], &b.echo.loop, (struct memory_stream_options){0}));
-    }
-    settle(&b);
-    CHECK_EQ(counts_of(&b)->conns_refused, 1);
-    CHECK(str_starts(buf_view(&others[9].client.seen), STR("HTTP/1.1 503 ")));
-    for (int i = 0; i < 10; i++) {
-        h2_peer_done(&others[i]);
-    }
     bench_done(&b);
 }
 

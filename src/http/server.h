@@ -28,7 +28,11 @@ struct server_limits {
     uint32_t streams_max; // calls at once on a conn of HTTP/2; 0 for SERVER_STREAMS_MAX
 };
 
-enum { SERVER_FIELDS_MAX = 1000, SERVER_STREAMS_MAX = 100 };
+enum {
+    SERVER_FIELDS_MAX = 1000,
+    SERVER_STREAMS_MAX = 100,
+    SERVER_REFUSED_MAX = 64, // conns past the limit that are told so; more are dropped
+};
 
 struct server_handler {
     // A head has arrived. Must set call->user, or answer at once.

@@ -11,7 +11,6 @@
 
 enum {
     CALL_ARENA_BYTES = 4080, // of a further chunk
-    REFUSED_MAX = 64,        // conns past the limit that are told so; more are dropped
     LINGER_MS = 2000,
     LINGER_BYTES_MAX = 64 * 1024 * 1024, // a body that was refused, sent by who writes first
 };
@@ -127,7 +126,7 @@ static void refuse(struct server_conn *c, unsigned status, const char *what)
 static void refuse_for_want_of_room(struct server *s, struct server_conn *c)
 {
     s->counts.conns_refused++;
-    if (s->counts.conns_open > s->limits.conns_max + (uint64_t)REFUSED_MAX) {
+    if (s->counts.conns_open > s->limits.conns_max + (uint64_t)SERVER_REFUSED_MAX) {
         server_conn_close(c, STREAM_ABORT, ERR_LIMIT);
         return;
     }
