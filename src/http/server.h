@@ -54,7 +54,7 @@ struct server_counts {
     uint64_t h2_calls;        // of calls_started
     uint64_t h2_resets;       // streams that clients gave up
     uint64_t h2_calmed;       // conns that were ended because they flooded
-    uint64_t handshakes_1_2; // of TLS, by version
+    uint64_t handshakes_1_2;  // of TLS, by version
     uint64_t handshakes_1_3;
     uint64_t resumptions_1_2; // handshakes that a ticket made short
     uint64_t resumptions_1_3;
