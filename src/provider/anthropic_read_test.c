@@ -135,6 +135,18 @@ TEST(anthropic_read_takes_calls_and_thinking_of_the_assistant)
     tell_done(&t);
 }
 
+// What an answer of ours had in the place of an object comes back as it was.
+TEST(anthropic_read_takes_arguments_that_were_cut)
+{
+    struct told t;
+
+    tell(&t, ASSISTANT("{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":\"{\\\"a\"}"));
+    CHECK_EQ(t.e, OK);
+    CHECK_STR(t.q.messages[0].parts[0].arguments.bytes, "{\\\"a");
+    CHECK(t.q.messages[0].parts[0].arguments.is_json);
+    tell_done(&t);
+}
+
 TEST(anthropic_read_takes_media_from_every_source)
 {
     static const struct {

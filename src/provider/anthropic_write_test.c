@@ -265,13 +265,9 @@ static void write_ids(struct chat_text id, char *use, char *result, size_t size)
 
 TEST(anthropic_write_makes_ids_that_the_api_takes_alike_in_call_and_result)
 {
-    static const char *const ids[] = {"",
-                                      "a.b",
-                                      "a:b",
-                                      "f/1 \"x\"",
-                                      "\xc3\xa4",
-                                      "0123456789012345678901234567890123456789012345678901234567"
-                                      "890123456789"};
+    static const char too_long[] =
+        "01234567890123456789012345678901234567890123456789012345678901234";
+    static const char *const ids[] = {"", "a.b", "a:b", "f/1 \"x\"", "\xc3\xa4", too_long};
     char use[200];
     char result[200];
     char before[200] = "";
