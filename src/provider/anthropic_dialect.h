@@ -16,10 +16,11 @@
 //   elsewhere, and only the range differs. Beside a temperature, a top_p other than 1 is left out
 //   and noted, as newer models take one of them.
 // - An effort of reasoning is thinking: adaptive, with the effort, for Claude from 4.6 on; by a
-//   budget of tokens for all else (effort_rows in anthropic_think.c). It is left out and noted
-//   where the API would refuse it: when a tool is forced, before a prefill, after calls of tools
-//   whose own thinking has not come back signed, or in less than ANTHROPIC_LEAST_BUDGET tokens. A
-//   budget leaves no choice of temperature, top_p and top_k: these are left out and noted.
+//   budget of tokens for all else (effort_rows in anthropic_think.c). Thinking is left out where
+//   the API would refuse it: when a tool is forced and before a prefill; a budget, which is noted
+//   then, also after calls of tools whose own thinking has not come back signed, and in less than
+//   ANTHROPIC_LEAST_BUDGET tokens. While it thinks a model has no choice of temperature, top_p and
+//   top_k: these are left out and noted.
 // - A JSON schema is output_config.format. JSON without a schema is left out and noted: who asks
 //   for it in OpenAI's dialect must say so in the prompt as well.
 // - Reasoning comes back only with its signature; without, it is left out and noted.
