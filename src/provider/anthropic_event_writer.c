@@ -285,7 +285,7 @@ static struct block *find_waiting(struct writer *w, const struct block *b)
 
 static bool is_open_block(const struct writer *w, const struct block *b)
 {
-    return w->is_open && is_same(&w->open, b) && (b->kind == TOOL || !w->waiting);
+    return w->is_open && is_same(&w->open, b);
 }
 
 // Begins a block, now or when its turn comes; `*kept` is NULL where it is open now.

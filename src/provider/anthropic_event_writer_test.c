@@ -249,6 +249,24 @@ TEST(anthropic_event_writer_writes_what_waits_at_the_end)
     stream_done(&s);
 }
 
+TEST(anthropic_event_writer_keeps_a_copy_of_what_waits)
+{
+    struct stream s;
+    char text[] = "t2";
+
+    stream_init(&s);
+    put_call(&s, 0, "t1");
+    put_call(&s, 1, text);
+    text[0] = '{';
+    text[1] = '}';
+    put_arguments(&s, 1, text);
+    text[0] = text[1] = '?';
+    put_end(&s, CHAT_FINISH_TOOL_CALLS);
+    check(&s, START CALL("0", "t1") BLOCK_STOP("0") CALL("1", "t2") JSON("1", "{}") BLOCK_STOP("1")
+                  END("tool_use"));
+    stream_done(&s);
+}
+
 TEST(anthropic_event_writer_bounds_what_waits)
 {
     struct stream s;

@@ -150,7 +150,9 @@ TEST(anthropic_think_is_left_out_where_the_api_would_refuse_it)
     q = ask(budget_model, "low");
     q.messages = messages;
     q.message_count = 2;
+    messages[1].part_count = 0;
     CHECK_EQ(think(&q, 1).kind, ANTHROPIC_THINK_UNSET); // a prefill
+    messages[1].part_count = 2;
     q.message_count = 3;
     CHECK_EQ(think(&q, 1).kind, ANTHROPIC_THINK_UNSET); // calls without their thinking
     call[1].signature = chat_text_plain(STR("Eq"));
