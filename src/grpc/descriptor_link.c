@@ -164,7 +164,9 @@ static void link_field(struct descriptor_field *field, const struct descriptor_s
     field->message = s->message;
     field->has_presence = !field->is_repeated;
     field->is_map = field->is_repeated && s->message->is_map_entry;
-    if (is_delimited && !field->is_map) field->type = DESCRIPTOR_GROUP;
+    // Entries of maps and what is in them have lengths, whatever the features are.
+    if (is_delimited && !field->is_map && !field->owner->is_map_entry)
+        field->type = DESCRIPTOR_GROUP;
 }
 
 static void link_names(struct descriptor_reading *r)

@@ -8,7 +8,9 @@
 
 enum { SET_MAX = 1 << 20 };
 
-enum { STRING = DESCRIPTOR_STRING, INT32 = DESCRIPTOR_INT32, MESSAGE = DESCRIPTOR_MESSAGE };
+#define STRING DESCRIPTOR_STRING
+#define INT32 DESCRIPTOR_INT32
+#define MESSAGE DESCRIPTOR_MESSAGE
 
 // A set that is being written: one file "a.proto" of package "p", unless told otherwise.
 struct maker {
@@ -412,6 +414,34 @@ TEST(descriptor_read_reduces_editions_to_what_fields_do)
     CHECK(f[5].type == DESCRIPTOR_GROUP && f[6].type == DESCRIPTOR_MESSAGE);
     CHECK(!descriptor_find_enum(pool, STR("p.E"))->is_open);
     CHECK(descriptor_find_enum(pool, STR("p.O"))->is_open);
+    arena_reset(&arena);
+    buf_done(&m.set);
+}
+
+TEST(descriptor_read_keeps_maps_out_of_groups)
+{
+    const struct descriptor_pool *pool = NULL;
+    struct arena arena;
+    struct maker m;
+
+    arena_init(&arena, 4096);
+    begin(&m, STR("editions"));
+    protobuf_write_varint(&m.w, 14, 1000);
+    protobuf_write_bytes(&m.w, 8, STR("\x92\x03\x02\x28\x02")); // messages are delimited
+    size_t entry = begin_message(&m, STR("Entry"));
+    add_field(&m, (struct sample_field){.name = STR("key"), .number = 1, .type = STRING});
+    add_field(&m, (struct sample_field){STR("value"), 2, MESSAGE, 1, STR(".p.M"), STR("")});
+    protobuf_write_bytes(&m.w, 7, STR("\x38\x01"));
+    protobuf_write_close(&m.w, entry);
+    size_t mark = begin_message(&m, STR("M"));
+    add_field(&m, (struct sample_field){STR("map"), 1, MESSAGE, 3, STR(".p.Entry"), STR("")});
+    add_field(&m, (struct sample_field){STR("group"), 2, MESSAGE, 1, STR(".p.M"), STR("")});
+    protobuf_write_close(&m.w, mark);
+    end_file(&m);
+    CHECK_EQ(read_quietly(buf_view(&m.set), &arena, &pool), OK);
+    const struct descriptor_field *f = descriptor_find_message(pool, STR("p.M"))->fields;
+    CHECK(f[0].is_map && f[0].type == MESSAGE && f[0].message->fields[1].type == MESSAGE);
+    CHECK_EQ(f[1].type, DESCRIPTOR_GROUP);
     arena_reset(&arena);
     buf_done(&m.set);
 }
