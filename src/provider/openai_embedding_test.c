@@ -34,8 +34,8 @@ TEST(openai_embedding_keeps_all_of_a_request)
         "{\"model\":\"m\",\"input\":\"a\\u00e4\"}",
         "{\"model\":\"m\",\"input\":[\"a\",\"\"],\"encoding_format\":\"base64\"}",
         "{\"model\":\"m\",\"input\":[1,2e0, 3]}",
-        "{\"model\":\"m\",\"input\":[[1,2],[3]],\"encoding_format\":\"float\","
-        "\"dimensions\":2.56e2,\"user\":\"u\"}",
+        "{\"model\":\"m\",\"input\":[[1,2],[3]],\"encoding_format\":\"float\"}",
+        "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":2.56e2,\"user\":\"u\"}",
     };
 
     for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
