@@ -11,11 +11,6 @@
 
 #include "provider/dialect.h"
 
-enum {
-    OPENAI_EVENTS_CALLS_MAX = 512, // of one stream
-    OPENAI_EVENTS_ID_MAX = 256,    // of an id that is told from others
-};
-
 // Both live in the arena.
 struct chat_reader *openai_events_read_new(struct arena *a);
 struct chat_writer *openai_events_write_new(struct arena *a, const struct chat_reply *r);

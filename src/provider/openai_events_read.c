@@ -2,6 +2,7 @@
 
 #include "base/list.h"
 #include "provider/chat_walk.h"
+#include "provider/openai_calls.h"
 #include "provider/openai_events.h"
 #include "provider/openai_usage.h"
 #include "provider/openai_words.h"
@@ -9,28 +10,12 @@
 // Design
 //
 // Members come in any order, but events have one: what an event says of a choice is collected as
-// views of it, and told when all of the choice is known. A call is known by its choice and index;
-// an id that was not seen with that index before makes another one.
-
-enum { FIRST_CALLS = 4 };
-
-#define NO_INDEX UINT64_MAX
-#define FUNCTION_INDEX (UINT64_MAX - 1) // of the legacy function_call
-
-struct call {
-    uint32_t choice;
-    uint32_t ordinal; // in its choice
-    uint64_t index;
-    str id; // its beginning, to be told from others
-    bool has_begun;
-};
+// views of it, and told when all of the choice is known.
 
 struct reader {
     struct chat_reader port;
     struct arena *arena;
-    struct call *calls;
-    size_t call_count;
-    size_t call_room;
+    struct openai_calls calls;
     uint64_t finished[(CHAT_CHOICES_MAX + 63) / 64];
     bool has_started;
     bool has_ended;
@@ -46,14 +31,6 @@ struct delta {
     struct json_value content;
     str calls;
     str function;
-};
-
-// A call as it comes in pieces.
-struct piece {
-    uint64_t index;
-    struct chat_text id;
-    struct chat_text name;
-    struct chat_text arguments;
 };
 
 static err tell(struct chat_sink *sink, struct chat_event e)
@@ -92,153 +69,6 @@ static bool is_finished(const struct reader *r, uint64_t choice)
     return r->finished[choice / 64] >> choice % 64 & 1;
 }
 
-static str id_of(const struct piece *p)
-{
-    return str_sub(p->id.bytes, 0, OPENAI_EVENTS_ID_MAX);
-}
-
-// The call that a piece is part of, the latest that it can be; NULL: a new one.
-static struct call *find_call(struct reader *r, uint64_t choice, const struct piece *p)
-{
-    str id = id_of(p);
-
-    for (size_t i = r->call_count; i-- > 0;) {
-        struct call *c = &r->calls[i];
-        bool is_other = id.len && c->id.len && !str_eq(id, c->id);
-        if (c->choice != choice || is_other) continue;
-        if (p->index == NO_INDEX || c->index == p->index) return c;
-    }
-    return NULL;
-}
-
-static uint32_t count_calls(const struct reader *r, uint64_t choice)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < r->call_count; i++) {
-        count += r->calls[i].choice == choice;
-    }
-    return count;
-}
-
-static err add_call(struct reader *r, uint64_t choice, const struct piece *p, struct call **out)
-{
-    if (r->call_count == OPENAI_EVENTS_CALLS_MAX) return ERR_LIMIT;
-    if (r->call_count == r->call_room) {
-        size_t room = r->call_room ? 2 * r->call_room : FIRST_CALLS;
-        struct call *more = arena_array(r->arena, struct call, room);
-        for (size_t i = 0; i < r->call_count; i++) {
-            more[i] = r->calls[i];
-        }
-        r->calls = more;
-        r->call_room = room;
-    }
-    uint32_t ordinal = count_calls(r, choice);
-    *out = &r->calls[r->call_count++];
-    **out = (struct call){.choice = (uint32_t)choice, .ordinal = ordinal, .index = p->index};
-    return OK;
-}
-
-static err begin_call(struct call *c, const struct piece *p, struct chat_sink *sink)
-{
-    struct chat_text id = p->id;
-
-    // An id that came before the name was kept, if it isn't longer than any that was seen.
-    if (!chat_text_is_given(id) && c->id.len && c->id.len < OPENAI_EVENTS_ID_MAX)
-        id = chat_text_json(c->id);
-    c->has_begun = true;
-    return tell(sink, (struct chat_event){.kind = CHAT_EVENT_TOOL_CALL,
-                                          .choice = c->choice,
-                                          .tool = c->ordinal,
-                                          .id = id,
-                                          .name = p->name});
-}
-
-static err take_piece(struct reader *r, uint64_t choice, const struct piece *p,
-                      struct chat_sink *sink)
-{
-    struct call *c = find_call(r, choice, p);
-    bool is_new = !c;
-
-    if (is_new) TRY(add_call(r, choice, p, &c));
-    if (!c->id.len && chat_text_has(p->id)) c->id = arena_str(r->arena, id_of(p));
-    bool has_arguments = chat_text_has(p->arguments);
-    if (!c->has_begun && (chat_text_has(p->name) || has_arguments)) TRY(begin_call(c, p, sink));
-    // An empty piece is one as well, but for that which comes with the call.
-    if (!c->has_begun || !chat_text_is_given(p->arguments) || (is_new && !has_arguments)) return OK;
-    return tell(sink, (struct chat_event){.kind = CHAT_EVENT_ARGUMENTS,
-                                          .choice = c->choice,
-                                          .tool = c->ordinal,
-                                          .text = p->arguments});
-}
-
-static err read_function(struct chat_walk *w, struct piece *p)
-{
-    static const str names[] = {STR_INIT("name"), STR_INIT("arguments")};
-    struct json_value v;
-    size_t name;
-    err e;
-
-    TRY(chat_walk_object(w));
-    while (!(e = chat_walk_member(w, names, 2, &name))) {
-        TRY(json_value(&w->json, &v));
-        if (name == 0 && v.kind == JSON_STRING) p->name = chat_text_json(json_raw(v));
-        if (name != 1) continue;
-        if (v.kind == JSON_STRING) p->arguments = chat_text_json(json_raw(v));
-        if (v.kind == JSON_OBJECT) p->arguments = chat_text_plain(v.text);
-    }
-    return e == ERR_EOF ? OK : e;
-}
-
-static err read_piece(struct chat_walk *w, struct piece *p)
-{
-    enum { INDEX, ID, FUNCTION, COUNT };
-    static const str names[COUNT] = {STR_INIT("index"), STR_INIT("id"), STR_INIT("function")};
-    struct json_value v;
-    size_t name;
-    err e;
-
-    TRY(chat_walk_object(w));
-    while (!(e = chat_walk_member(w, names, COUNT, &name))) {
-        if (name == ID) {
-            TRY(take_text(w, &p->id));
-        } else if (name == FUNCTION) {
-            TRY(read_function(w, p));
-        } else {
-            TRY(json_value(&w->json, &v));
-            if (name == INDEX) (void)json_to_u64(v, FUNCTION_INDEX - 1, &p->index); // else none
-        }
-    }
-    return e == ERR_EOF ? OK : e;
-}
-
-static err take_calls(struct reader *r, const struct delta *d, struct chat_sink *sink)
-{
-    struct chat_walk w;
-    err e;
-
-    if (!d->calls.len) return OK;
-    chat_walk_init(&w, d->calls, r->arena, NULL);
-    TRY(chat_walk_array(&w));
-    while (!(e = chat_walk_element(&w))) {
-        struct piece p = {.index = NO_INDEX};
-        TRY(read_piece(&w, &p));
-        TRY(take_piece(r, d->choice, &p, sink));
-    }
-    return e == ERR_EOF ? OK : e;
-}
-
-static err take_function(struct reader *r, const struct delta *d, struct chat_sink *sink)
-{
-    struct piece p = {.index = FUNCTION_INDEX};
-    struct chat_walk w;
-
-    if (!d->function.len) return OK;
-    chat_walk_init(&w, d->function, r->arena, NULL);
-    TRY(read_function(&w, &p));
-    return take_piece(r, d->choice, &p, sink);
-}
-
 // A content in parts, of which those with a text are told.
 static err take_parts(struct reader *r, const struct delta *d, struct chat_sink *sink)
 {
@@ -272,25 +102,14 @@ static err take_content(struct reader *r, const struct delta *d, struct chat_sin
     return tell_text(sink, CHAT_EVENT_TEXT, d->choice, chat_text_json(json_raw(d->content)));
 }
 
-// Calls that nothing was known of but an id.
-static err begin_rest(struct reader *r, uint64_t choice, struct chat_sink *sink)
-{
-    const struct piece none = {.index = NO_INDEX};
-
-    for (size_t i = 0; i < r->call_count; i++) {
-        if (r->calls[i].choice == choice && !r->calls[i].has_begun)
-            TRY(begin_call(&r->calls[i], &none, sink));
-    }
-    return OK;
-}
-
 static err take_finish(struct reader *r, const struct delta *d, struct chat_sink *sink)
 {
     // An empty one is what some servers send in the place of null.
     if (!chat_text_has(d->finish)) return OK;
-    TRY(begin_rest(r, d->choice, sink));
+    TRY(openai_calls_end(&r->calls, (uint32_t)d->choice, sink));
     enum chat_finish finish = openai_words_finish_of(d->finish);
-    if (count_calls(r, d->choice)) finish = openai_words_finish_with_calls(finish);
+    if (openai_calls_count(&r->calls, (uint32_t)d->choice))
+        finish = openai_words_finish_with_calls(finish);
     r->finished[d->choice / 64] |= UINT64_C(1) << d->choice % 64;
     return tell(sink, (struct chat_event){.kind = CHAT_EVENT_FINISH,
                                           .choice = (uint32_t)d->choice,
@@ -306,8 +125,8 @@ static err take_delta(struct reader *r, const struct delta *d, struct chat_sink 
                   has_both ? d->reasoning_content : d->reasoning));
     TRY(take_content(r, d, sink));
     TRY(tell_text(sink, CHAT_EVENT_REFUSAL, d->choice, d->refusal));
-    TRY(take_calls(r, d, sink));
-    TRY(take_function(r, d, sink));
+    TRY(openai_calls_take(&r->calls, (uint32_t)d->choice, d->calls, sink));
+    TRY(openai_calls_take_function(&r->calls, (uint32_t)d->choice, d->function, sink));
     return take_finish(r, d, sink);
 }
 
@@ -466,5 +285,6 @@ struct chat_reader *openai_events_read_new(struct arena *a)
 
     r->port = (struct chat_reader){.take = take, .scratch = a};
     r->arena = a;
+    r->calls.arena = a;
     return &r->port;
 }

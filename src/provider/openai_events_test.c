@@ -2,12 +2,14 @@
 
 #include "codec/sse.h"
 #include "provider/openai.h"
+#include "provider/openai_calls.h"
 
 #include "support/chat_dump.h"
 #include "support/chat_maker.h"
 #include "support/test.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { TEXT_MAX = 1 << 18 };
 
@@ -114,6 +116,22 @@ TEST(openai_events_wait_for_the_name_of_a_call)
                CALL("\"index\":0,\"id\":\"a\""), FINISH("tool_calls"));
 }
 
+TEST(openai_events_never_tell_a_part_of_an_id)
+{
+    char id[OPENAI_CALLS_ID_MAX + 2] = "";
+    char first[400];
+    char want[400];
+
+    memset(id, 'x', OPENAI_CALLS_ID_MAX + 1);
+    (void)snprintf(first, sizeof(first), CALL("\"index\":0,\"id\":\"%s\""), id);
+    CHECK_READ(HEAD "\n  call id=\"\" name=\"f\" arguments=\"\"\n", first,
+               CALL("\"index\":0,\"function\":{\"name\":\"f\"}"));
+    (void)snprintf(first, sizeof(first),
+                   CALL("\"index\":0,\"id\":\"%s\",\"function\":{\"name\":\"f\"}"), id);
+    (void)snprintf(want, sizeof(want), HEAD "\n  call id=\"%s\" name=\"f\" arguments=\"\"\n", id);
+    CHECK_READ(want, first);
+}
+
 TEST(openai_events_read_the_legacy_form_of_a_call)
 {
     CHECK_READ(HEAD "\n  call id=\"\" name=\"f\" arguments=\"{}\"\n  finish tool_calls\n",
@@ -156,7 +174,8 @@ TEST(openai_events_take_an_empty_piece_of_arguments_for_one)
     CHECK_EQ(r->take(r, STR(FINISH("tool_calls")), &k.port), OK);
     CHECK_EQ(r->take(r, STR(DELTA("\"content\":\"late\"")), &k.port), OK);
     CHECK_EQ(r->take(r, STR("[DONE]"), &k.port), OK);
-    CHECK_EQ(r->take(r, STR(DELTA("\"content\":\"later\"")), &k.port), OK);
+    CHECK_EQ(r->take(r, STR(CHUNK("{\"index\":1,\"delta\":{\"content\":\"later\"}}")), &k.port),
+             OK);
     CHECK_SAME(((str){k.list, k.count}), STR("scaFe"));
     arena_reset(&a);
 }
@@ -197,7 +216,7 @@ TEST(openai_events_bound_the_calls_of_a_stream)
 
     arena_init(&a, 4096);
     struct chat_reader *r = openai_events_read_new(&a);
-    for (int i = 0; i <= OPENAI_EVENTS_CALLS_MAX; i++) {
+    for (int i = 0; i <= OPENAI_CALLS_MAX; i++) {
         CHECK_EQ(e, OK);
         (void)snprintf(event, sizeof(event), CALL("\"index\":%d,\"function\":{\"name\":\"f\"}"), i);
         k.count = 0;
