@@ -61,7 +61,8 @@ TEST(json_float_reads_every_spelling)
     CHECK(read_float("340282346638528859811704183484516925440") == FLT_MAX);
     CHECK(read_float("16777217") == 16777216.0F); // the middle of two: to the even one
     CHECK(read_float("16777219") == 16777220.0F);
-    CHECK(read_float("16777217.0000000001") == 16777218.0F); // and just above it
+    CHECK(read_float("16777217.0000000001") == 16777218.0F);           // and just above it
+    CHECK(read_float("8.000000476837159") == 8.00000095367431640625F); // as near as a double tells
     CHECK(read_float("1.00000005960464477540") == 1.00000011920928955F);
 }
 

@@ -45,6 +45,7 @@ TEST(embedding_bounds_a_vector)
     CHECK_EQ(buf_append_char(&numbers, ']'), OK);
     v.floats_json = buf_view(&numbers);
     CHECK_EQ(embedding_append(&v, EMBEDDING_BASE64, &out), OK);
+    buf_clear(&out);
     numbers.end--;
     CHECK_EQ(buf_append(&numbers, STR(",0]")), OK);
     v.floats_json = buf_view(&numbers);

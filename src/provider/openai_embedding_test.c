@@ -164,6 +164,24 @@ TEST(openai_embedding_refuses_what_is_no_answer)
     arena_reset(&a);
 }
 
+TEST(openai_embedding_bounds_the_vectors_of_an_answer)
+{
+    struct embedding_answer answer;
+    struct arena a;
+    struct buf body;
+
+    arena_init(&a, 4096);
+    buf_init(&body, TEXT_MAX);
+    CHECK_EQ(buf_append(&body, STR("{\"data\":[{\"embedding\":[]}")), OK);
+    for (int i = 1; i <= EMBEDDING_INPUTS_MAX; i++) {
+        CHECK_EQ(buf_append(&body, STR(",{\"embedding\":[]}")), OK);
+    }
+    CHECK_EQ(buf_append(&body, STR("]}")), OK);
+    CHECK_EQ(openai_embedding_read_answer(buf_view(&body), &a, &answer), ERR_LIMIT);
+    buf_done(&body);
+    arena_reset(&a);
+}
+
 static err mended(const char *body, enum embedding_encoding encoding, const char *want)
 {
     struct buf out;
