@@ -85,6 +85,10 @@ TEST(h2_client_session_refuses_promises_made_before_its_settings_were_known)
     fake_h2_raw(c, STR("\0\0\3\0\1\0\0\0\1yes"));
     h2_stage_settle(&b);
     h2_stage_expect_answer(a, 200, STR("yes"));
+    char said[4096];
+    size_t len = 0;
+    CHECK_EQ(stream_read(c->stream, said, sizeof(said), &len), OK);
+    CHECK(str_find((str){said, len}, STR("\0\0\4\3\0\0\0\0\2")) < len); // a reset
     fake_h2_close(c, STREAM_CLOSE);
     h2_stage_done(&b);
 }
