@@ -73,6 +73,7 @@ static void lose(struct client_conn *c, err why)
         s->is_known = false;
         s->is_conn_lost = !s->is_ended && !s->failure;
         if (s->is_conn_lost) s->failure = why;
+        s->is_refused |= s->is_conn_lost && !s->is_sent;
         if (s->call) {
             h2_client_stream_note(s);
         } else {

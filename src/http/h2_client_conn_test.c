@@ -513,7 +513,8 @@ TEST(h2_client_conn_takes_no_call_when_its_peer_has_hung_up)
     h2_stage_done(&b);
 }
 
-TEST(h2_client_conn_hears_a_goodbye_though_it_can_not_send_any_more)
+// A call begins as its conn says goodbye and is closed.
+static void begin_late(bool can_read, bool says_goodbye)
 {
     struct h2_stage b;
 
@@ -522,15 +523,26 @@ TEST(h2_client_conn_hears_a_goodbye_though_it_can_not_send_any_more)
     h2_stage_settle(&b);
     struct fake_h2_conn *c = fake_h2_conn(&b.far);
     struct h2_asking *a = h2_stage_ask_get(&b, 1);
-    fake_h2_goaway(c, 1, NGHTTP2_NO_ERROR);
+    if (says_goodbye) fake_h2_goaway(c, 1, NGHTTP2_NO_ERROR);
     fake_h2_head(fake_h2_stream(&b.far), "200", STR(""), true);
     fake_h2_close(c, STREAM_CLOSE);
-    a->call.conn->wire.stream->is_readable = false; // the news is still on its way
+    a->call.conn->wire.stream->is_readable = can_read; // else the news is still on its way
     b.far.script = STR("elsewhere");
     h2_stage_settle(&b);
     h2_stage_expect_answer(&b.calls[0], 200, STR(""));
     h2_stage_expect_answer(a, 200, STR("elsewhere"));
     h2_stage_done(&b);
+}
+
+TEST(h2_client_conn_hears_a_goodbye_though_it_can_not_send_any_more)
+{
+    begin_late(false, true);
+}
+
+TEST(h2_client_conn_repeats_what_was_never_sent)
+{
+    begin_late(true, true);
+    begin_late(true, false);
 }
 
 TEST(h2_client_conn_tells_an_origin_that_closes_before_its_settings)
