@@ -17,6 +17,17 @@ static bool is_event_stream(const struct exchange *x)
     return x->mode == EXCHANGE_EVENTS;
 }
 
+// A name of a peer's, in which only what a list in a field can hold is left.
+static err put_name(struct buf *out, str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool is_plain = c > ' ' && c < 0x7f && c != ',' && c != '"';
+        TRY(buf_append_char(out, is_plain ? c : '?'));
+    }
+    return OK;
+}
+
 // What of the request the upstream's dialect has no words for.
 static err put_dropped(struct exchange *x, struct buf *out)
 {
@@ -24,7 +35,7 @@ static err put_dropped(struct exchange *x, struct buf *out)
 
     for (size_t i = 0; i < n->dropped_count; i++) {
         TRY(buf_append(out, i ? STR(", ") : STR("\r\nx-sluice-dropped-fields: ")));
-        TRY(buf_append(out, n->dropped[i]));
+        TRY(put_name(out, n->dropped[i]));
     }
     return OK;
 }

@@ -44,7 +44,7 @@ err exchange_request_head(struct exchange *x);
 
 // exchange_translate.c: where the client and the upstream speak different dialects.
 // The exchange's translation; made where there is none.
-struct translation *exchange_translation(struct exchange *x);
+struct translation *exchange_translate_open(struct exchange *x);
 // The attempt fails for a request that could not be written for its upstream.
 void exchange_translate_refuse(struct exchange *x, err why);
 // The error that stands for it, for the client.

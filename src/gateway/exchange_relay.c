@@ -401,7 +401,7 @@ static bool end_gathered(struct exchange *x, str last)
         exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
         return true;
     }
-    if (x->up.head.status == 200) x->attempt->usage = answer_usage(kind_of(x), all);
+    if (x->up.head.status == 200) x->attempt->usage = answer_stream_usage(kind_of(x), all);
     emit_gathered(x, held, held.len ? STR("") : last);
     return true;
 }

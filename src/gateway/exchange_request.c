@@ -197,7 +197,7 @@ static void splice_body(struct exchange *x)
 // The body in the upstream's dialect. What it can't say is no fault of its own: another target may.
 static err translate(struct exchange *x)
 {
-    struct translation *t = exchange_translation(x);
+    struct translation *t = exchange_translate_open(x);
     str prefill = x->relay.manner == RELAY_CONTINUE ? buf_view(&x->transcript.text) : STR("");
 
     TRY(translation_read(t, exchange_body(x)));

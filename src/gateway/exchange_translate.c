@@ -18,7 +18,7 @@ static str id_seed(struct exchange *x)
     return (str){.ptr = text, .len = 24};
 }
 
-struct translation *exchange_translation(struct exchange *x)
+struct translation *exchange_translate_open(struct exchange *x)
 {
     const struct gateway *g = x->gateway;
 
@@ -86,7 +86,7 @@ err exchange_translate_answer(struct exchange *x, str body, struct iovec *pieces
 // A writer of the client's dialect, for a stream that passed as it came until now.
 static struct chat_writer *writer_of(struct exchange *x)
 {
-    struct translation *t = exchange_translation(x);
+    struct translation *t = exchange_translate_open(x);
 
     if (!t->writer) {
         t->reply.is_resumed = x->is_released;
@@ -208,7 +208,7 @@ struct openai_needs exchange_translate_needs(const struct exchange *x)
 
 err exchange_translate_scan(struct exchange *x)
 {
-    struct translation *t = exchange_translation(x);
+    struct translation *t = exchange_translate_open(x);
 
     TRY(translation_read(t, exchange_body(x)));
     t->request.is_stream = x->door->is_stream;

@@ -19,7 +19,7 @@ bool answer_stream_is_complete(const struct answer_stream *s)
     return s->kind != ANSWER_ANTHROPIC && s->is_finished;
 }
 
-struct token_usage answer_usage(enum answer_kind kind, str body)
+struct token_usage answer_stream_usage(enum answer_kind kind, str body)
 {
     return kind == ANSWER_ANTHROPIC ? anthropic_answer_usage(body) : openai_answer_usage(body);
 }

@@ -62,4 +62,4 @@ err answer_stream_event(struct answer_stream *s, str data);
 bool answer_stream_is_complete(const struct answer_stream *s);
 
 // The token counts of an answer that came whole; unknown where it has none.
-struct token_usage answer_usage(enum answer_kind kind, str body);
+struct token_usage answer_stream_usage(enum answer_kind kind, str body);

@@ -11,25 +11,25 @@
 
 enum failure {
     FAILURE_NONE,
-    FAILURE_CLIENT,      // the request is at fault: it would fail anywhere
-    FAILURE_CONTEXT,     // too long for this model
-    FAILURE_FILTER,      // refused for its content
-    FAILURE_LIMITED,     // a rate limit
-    FAILURE_QUOTA,       // the account has no credit left
-    FAILURE_DENIED,      // the key is refused
-    FAILURE_ABSENT,      // the upstream hasn't that model
-    FAILURE_OVERLOADED,  // the upstream says that it is busy
-    FAILURE_SERVER,      // the upstream failed
-    FAILURE_UNREACHABLE, // no connection, or none that lasted until a head
-    FAILURE_SILENT,      // no first token in time
-    FAILURE_CUT,         // the answer ended before its finish
-    FAILURE_STALLED,     // the answer stopped arriving
-    FAILURE_MALFORMED,   // the answer breaks its dialect
-    FAILURE_UNEXPECTED,  // an answer of another kind, such as a page of HTML
-    FAILURE_PREFILL,     // the upstream takes no prefill
-    FAILURE_DIVERGED,    // a continuation doesn't go on from what was delivered
+    FAILURE_CLIENT,         // the request is at fault: it would fail anywhere
+    FAILURE_CONTEXT,        // too long for this model
+    FAILURE_FILTER,         // refused for its content
+    FAILURE_LIMITED,        // a rate limit
+    FAILURE_QUOTA,          // the account has no credit left
+    FAILURE_DENIED,         // the key is refused
+    FAILURE_ABSENT,         // the upstream hasn't that model
+    FAILURE_OVERLOADED,     // the upstream says that it is busy
+    FAILURE_SERVER,         // the upstream failed
+    FAILURE_UNREACHABLE,    // no connection, or none that lasted until a head
+    FAILURE_SILENT,         // no first token in time
+    FAILURE_CUT,            // the answer ended before its finish
+    FAILURE_STALLED,        // the answer stopped arriving
+    FAILURE_MALFORMED,      // the answer breaks its dialect
+    FAILURE_UNEXPECTED,     // an answer of another kind, such as a page of HTML
+    FAILURE_PREFILL,        // the upstream takes no prefill
+    FAILURE_DIVERGED,       // a continuation doesn't go on from what was delivered
     FAILURE_UNTRANSLATABLE, // the upstream's dialect can't say what is asked
-    FAILURE_CANCELED,    // nobody waits for it any more
+    FAILURE_CANCELED,       // nobody waits for it any more
     FAILURES,
 };
 

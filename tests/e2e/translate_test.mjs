@@ -10,7 +10,7 @@ import { test, thrown } from './support/suite.mjs';
 
 const dialects = [['openai', 'OpenAI'], ['anthropic', 'Anthropic']];
 const names = ['mock-strict', 'mock-tools', 'mock-think-7', 'mock-images', 'mock-429', 'mock-529', 'mock-400',
-  'mock-503', 'mock-cut-5', 'mock-stall-5', 'mock-error-5', 'mock-malformed-5', 'mock-cached'];
+  'mock-503', 'mock-cached', ...['cut', 'clean', 'torn', 'reset', 'stall', 'inband', 'malformed'].map((fault) => `mock-${fault}-5`)];
 const mock = await startMock({ rules: [
   { match: { model: 'mock-cached' }, answer: { text: 'from a cache', cached_tokens: 20, cache_write_tokens: 4 } },
 ] });
@@ -150,9 +150,10 @@ testPair('errors', async ({ door, client, model }) => {
 });
 
 testPair('never cut in silence', async ({ door, client, model }) => {
-  for (const name of ['mock-cut-5', 'mock-stall-5', 'mock-error-5', 'mock-malformed-5']) {
+  for (const name of names.filter((n) => n.endsWith('-5'))) {
     const e = await thrown(door.ask(client, { model: model(name), turns: [user('one two three four five six seven eight nine')], stream: true }));
-    if (door.name === 'gRPC') assert.equal(e.code, grpc.status.UNAVAILABLE, `${name}: ${e.message}`);
+    const code = name.includes('stall') ? grpc.status.DEADLINE_EXCEEDED : grpc.status.UNAVAILABLE;
+    if (door.name === 'gRPC') assert.equal(e.code, code, `${name}: ${e.message}`);
     else assert.ok(e instanceof door.errors.APIError, `${name}: ${e.name}: ${e.message}`);
   }
 });
