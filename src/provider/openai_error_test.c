@@ -34,6 +34,10 @@ TEST(openai_error_reads_what_servers_send)
     check_read(400, STR("[{\"error\":{\"code\":400,\"message\":\"m\",\"status\":\"X\"}}]"),
                "error 400 code=\"400\" message=\"m\"\n");
     check_read(429,
+               STR("{\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\"},"
+                   "\"type\":\"error\"}"),
+               "error 429 type=\"rate_limit_error\" message=\"m\"\n");
+    check_read(429,
                STR("{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\","
                    "\"message\":\"m\"},\"request_id\":\"r\"}"),
                "error 429 type=\"rate_limit_error\" message=\"m\"\n");
