@@ -246,7 +246,8 @@ int cmd_serve(char **args)
     static const struct command_help help = {
         "serve [-c FILE]",
         "Runs the gateway. Without a file it serves with embedded defaults: OPENAI_API_KEY in the\n"
-        "environment makes api.openai.com the provider of every model.\n"
+        "environment makes api.openai.com the provider of every model, ANTHROPIC_API_KEY makes\n"
+        "api.anthropic.com that of those whose names begin with claude, or of all.\n"
         "\n"
         "SIGTERM and SIGINT finish what is under way (drains.grace), SIGHUP reads the file again;\n"
         "a refused one changes nothing. sluice help config lists every key.\n"};

@@ -60,7 +60,7 @@ static const char all_keys[] = "listen:\n"
                                "  receive_timeout: 10m\n"
                                "  write_timeout: 30s\n"
                                "  comment_interval: 15s\n"
-                               "  upstream_idle_connections: 64\n"
+                               "  upstream_idle_connections: 512\n"
                                "  upstream_idle_timeout: 50s\n"
                                "drains:\n"
                                "  grace: 30s\n"
@@ -167,7 +167,7 @@ TEST(settings_print_round_trips_the_example)
     golden_read("docs/examples/sluice.yaml", &text);
     check_round_trip(buf_view(&text));
     struct settings *s = parse(buf_view(&text));
-    CHECK_EQ(s->provider_count, 3);
+    CHECK_EQ(s->provider_count, 4);
     CHECK_STR(s->providers[1].url.host, "models.internal");
     CHECK_EQ(s->providers[1].url.port, 8443);
     CHECK_EQ(settings_find_model(s, STR("smart"))->targets[0].weight, 9);

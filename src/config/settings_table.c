@@ -121,7 +121,7 @@ static const struct settings_field limits_fields[] = {
      .sentence = "An event stream without events sends a comment this often, so that proxies and "
                  "clients in between do not give up."},
     {FIELD(COUNT, settings_limits, upstream_idle_connections, "upstream_idle_connections"),
-     .fallback = "64", BOUNDS(1, 65'536), .zero = "none is kept",
+     .fallback = "512", BOUNDS(1, 65'536), .zero = "none is kept",
      .sentence = "Idle connections kept to one provider by one worker."},
     {FIELD(DURATION, settings_limits, upstream_idle_ms, "upstream_idle_timeout"), .fallback = "50s",
      BOUNDS(SECOND, HOUR),

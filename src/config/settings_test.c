@@ -55,7 +55,7 @@ TEST(settings_of_an_empty_text_are_the_defaults)
     CHECK_EQ(s->limits.body_ms, 30'000);
     CHECK_EQ(s->limits.write_ms, 30'000);
     CHECK_EQ(s->limits.keepalive_comment_ms, 15'000);
-    CHECK_EQ(s->limits.upstream_idle_connections, 64);
+    CHECK_EQ(s->limits.upstream_idle_connections, 512);
     CHECK_EQ(s->limits.upstream_idle_ms, 50'000);
     CHECK_EQ(s->drains.grace_ms, 30'000);
     CHECK_STR(s->telemetry.access_log.path, "stdout");

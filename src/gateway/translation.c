@@ -42,6 +42,7 @@ err translation_read(struct translation *t, str body)
     TRY(t->client->read_request(body, t->arena, &t->request, &t->notes));
     t->read_dropped = t->notes.dropped_count;
     t->reply.wants_usage = t->request.wants_usage;
+    t->reply.uses_functions = t->request.uses_functions;
     t->is_read = true;
     return OK;
 }
