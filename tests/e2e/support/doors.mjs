@@ -187,9 +187,11 @@ function grpcEvents(events) {
   return got;
 }
 
+export const grpcChat = (sluice) => new v1.Chat(new URL(sluice.url).host, grpc.credentials.createInsecure());
+
 const grpcDoor = {
   name: 'gRPC',
-  connect: (sluice) => new v1.Chat(new URL(sluice.url).host, grpc.credentials.createInsecure()),
+  connect: grpcChat,
   ask(client, q) {
     let headers;
     const keep = (call) => call.on('metadata', (metadata) => (headers = { get: (name) => metadata.get(name)[0] ?? null }));
