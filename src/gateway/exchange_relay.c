@@ -77,6 +77,7 @@ static void send(struct exchange *x, const struct iovec *iov, int count, bool is
     x->first_us = loop_clock(x->gateway->loop);
     if (x->door) {
         exchange_door_write(x, iov, count, is_last);
+        if (!is_last) exchange_watch(x);
         return;
     }
     answer.fields = exchange_answer_fields(x);
@@ -130,7 +131,7 @@ static void send_events(struct exchange *x, const struct iovec *iov, int count, 
 
 static void emit(struct exchange *x, const struct iovec *iov, int count, bool is_last)
 {
-    if (x->mode == EXCHANGE_EVENTS && server_call_is_framed(x->call)) {
+    if (x->mode == EXCHANGE_EVENTS && server_call_is_framed(x->call) && !x->door) {
         send_events(x, iov, count, is_last);
     } else {
         send(x, iov, count, is_last);
