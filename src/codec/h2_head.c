@@ -226,7 +226,7 @@ static void join_crumbs(struct h2_head *h)
         kept++;
     }
     head->field_count = kept;
-    first->value = (str){.ptr = joined, .len = len};
+    if (first) first->value = (str){.ptr = joined, .len = len};
 }
 
 static err settle_request(struct h2_head *h)
