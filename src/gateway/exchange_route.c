@@ -55,17 +55,18 @@ static void refuse_model(struct exchange *x)
 
 static void refuse_json(struct exchange *x, err e, size_t at)
 {
-    str message =
+    struct exchange_error error = {.status = 400, .code = STR("invalid_request")};
+
+    if (e == ERR_SYNTAX)
+        error = (struct exchange_error){.status = 400, .code = STR("invalid_json")};
+    error.message =
         e == ERR_SYNTAX  ? arena_format(&x->call->arena,
                                         "The body of your request is not valid JSON: byte %zu.", at)
         : e == ERR_TYPE  ? STR("'model' must be a string and 'stream' a boolean.")
         : e == ERR_LIMIT ? STR("The body of your request is nested too deeply, or names its model "
                                "too often.")
                          : STR("You must provide a model parameter.");
-    str code = e == ERR_SYNTAX ? STR("invalid_json") : STR("invalid_request");
-
-    exchange_answer_error(
-        x, &(struct exchange_error){.status = 400, .code = code, .message = message});
+    exchange_answer_error(x, &error);
 }
 
 // What the body says that concerns the gateway, its model above all.

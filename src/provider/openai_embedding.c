@@ -48,8 +48,8 @@ static bool is_tokens(str json)
 
 static err read_input(struct chat_walk *w, struct inputs *to)
 {
-    struct embedding_input *input;
-    enum json_kind kind;
+    struct embedding_input *input = NULL;
+    enum json_kind kind = JSON_NULL;
 
     TRY(json_peek(&w->json, &kind));
     TRY(add_input(w, to, &input));

@@ -74,7 +74,7 @@ typedef err read_one(struct chat_walk *w, struct chat_tool *tool);
 
 static err read_each(struct chat_walk *w, read_one *read, struct openai_tools *out)
 {
-    struct chat_tool *tool;
+    struct chat_tool *tool = NULL;
     err e;
 
     TRY(chat_walk_array(w));
