@@ -21,7 +21,6 @@
     "  - {name: keyless, targets: [{provider: open}], " ONCE "}\n"                                 \
     "  - {name: both, targets: [{provider: an}], fallback: [{provider: oa}], " ONCE "}\n"
 
-
 #define ANSWER                                                                                     \
     "{\"id\":\"msg_up\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"up-a\","           \
     "\"content\":[{\"type\":\"text\",\"text\":\"caf\\u00e9\"}],\"stop_reason\":\"end_turn\","      \
