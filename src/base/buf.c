@@ -107,6 +107,12 @@ void buf_consume(struct buf *b, size_t len)
     if (b->start == b->end) buf_clear(b);
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    assert(len <= buf_len(b));
+    b->end = b->start + len;
+}
+
 void buf_clear(struct buf *b)
 {
     b->start = 0;

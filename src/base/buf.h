@@ -53,4 +53,6 @@ err buf_append_u64(struct buf *b, uint64_t value);
 
 // Drops `len` bytes from the front.
 void buf_consume(struct buf *b, size_t len);
+// Drops what stands behind the first `len` bytes, of which there are as many.
+void buf_cut(struct buf *b, size_t len);
 void buf_clear(struct buf *b);

@@ -40,6 +40,24 @@ TEST(buf_keeps_order_through_growth_and_consumption)
     buf_done(&b);
 }
 
+TEST(buf_is_cut_behind_what_is_kept)
+{
+    struct buf b;
+
+    buf_init(&b, 100);
+    CHECK_EQ(buf_append(&b, STR("eaten kept dropped")), OK);
+    buf_consume(&b, 6);
+    buf_cut(&b, 12);
+    CHECK_STR(buf_view(&b), "kept dropped");
+    buf_cut(&b, 4);
+    CHECK_STR(buf_view(&b), "kept");
+    CHECK_EQ(buf_append(&b, STR("!")), OK);
+    CHECK_STR(buf_view(&b), "kept!");
+    buf_cut(&b, 0);
+    CHECK_STR(buf_view(&b), "");
+    buf_done(&b);
+}
+
 TEST(buf_formats_and_numbers)
 {
     struct buf b;
