@@ -179,6 +179,7 @@ static void begin(struct exchange *x)
     relay_done(&x->relay);
     x->relay.manner = RELAY_FIRST;
     x->relay.tokens = 0;
+    if (!x->is_released) transcript_clear(&x->transcript);
     x->mode = EXCHANGE_PLAIN;
     if (x->is_released && !exchange_recover_prepare(x)) {
         add_attempt(x);

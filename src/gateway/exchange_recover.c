@@ -17,7 +17,8 @@ bool exchange_recover_may(const struct exchange *x)
         return false;
     if (x->is_released && !transcript_can_stand(&x->transcript)) return false;
     // Whoever goes on with the bytes of another stream goes on with its first block.
-    if (!x->is_translated && x->relay.stream.text_block > 1) return false;
+    if (!x->is_translated && x->relay.manner == RELAY_FIRST && x->relay.stream.text_block > 1)
+        return false;
     return x->recoveries < RECOVERIES_MAX && buf_len(&x->body) > 0;
 }
 
@@ -36,7 +37,8 @@ static bool prepare_prefill(struct exchange *x)
     enum openai_prefill kind = prefill_of(x);
 
     buf_done(&x->remade);
-    if (kind == OPENAI_PREFILL_NONE || x->transcript.has_finish) return false;
+    if (kind == OPENAI_PREFILL_NONE || x->transcript.has_finish || x->transcript.is_ended)
+        return false;
     // For a target of another dialect the translation of the request has it at its end.
     if (x->choice.target->origin->dialect != x->route.dialect || x->is_translated)
         return kind == OPENAI_PREFILL_PLAIN && !x->request.has_tools &&

@@ -189,14 +189,15 @@ static void give(struct exchange *x, str forward)
     buf_done(&x->held);
 }
 
-// The same of whole events as the upstream wrote them. An error: they can't be read.
+// The same of whole events as the upstream wrote them. An error: they can't be read; what stands
+// before that is not given to a client who may get another answer.
 static err deliver(struct exchange *x, str forward)
 {
     str out = STR("");
+    err e = exchange_translate_events(x, forward, &out);
 
-    TRY(exchange_translate_events(x, forward, &out));
-    give(x, out);
-    return OK;
+    if (!e || x->is_released) give(x, out);
+    return e;
 }
 
 static err write_cut(struct exchange *x, const struct exchange_error *e, struct buf *out)
@@ -493,7 +494,7 @@ void exchange_relay_head(struct exchange *x)
                    &x->transcript, manner);
         x->relay.stream.choices_expected = x->request.choice_count;
         x->relay.hides_usage = x->hides_usage;
-        x->relay.is_numbered = !x->is_translated && x->relay.stream.kind == ANSWER_ANTHROPIC;
+        x->relay.is_translated = x->is_translated;
         if (x->is_translated) exchange_translate_begin(x);
     } else if (x->mode == EXCHANGE_PLAIN) {
         exchange_attempt_first_token(x);

@@ -60,18 +60,27 @@ struct exchange_error exchange_translate_error(const struct exchange *x)
 
 void exchange_translate_begin(struct exchange *x)
 {
-    bool has_begun = x->is_released;
+    struct translation *t = x->translation;
 
-    translation_begin(x->translation, has_begun, has_begun && !x->translation->writer);
+    if (!t->writer || !x->is_released) {
+        t->reply.is_resumed = x->is_released;
+        t->reply.is_text_ended = x->transcript.is_ended;
+    }
+    translation_begin(t, x->is_released);
 }
 
 err exchange_translate_events(struct exchange *x, str events, str *out)
 {
+    err e = OK;
+
     if (!x->is_translated) {
         *out = events;
         return OK;
     }
-    return translation_events(x->translation, events, out);
+    e = translation_events(x->translation, events, out);
+    // All of them were noted as delivered.
+    if (e) transcript_spoil(&x->transcript);
+    return e;
 }
 
 err exchange_translate_answer(struct exchange *x, str body, struct iovec *pieces, int *count)

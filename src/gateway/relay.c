@@ -36,26 +36,48 @@ void relay_done(struct relay *r)
     arena_reset(&r->arena);
 }
 
+// Whether the client has blocks as an upstream wrote them.
+static bool has_blocks(const struct relay *r)
+{
+    return r->stream.kind == ANSWER_ANTHROPIC && !r->is_translated;
+}
+
 // The event again, as one line, with `text` in the place of its own. Several data lines were joined
 // by line feeds, which are white space to JSON.
-static err splice(struct relay *r, str data, str text)
+static err splice_content(struct relay *r, str data, str text)
 {
     struct buf quoted;
 
-    buf_clear(&r->splice);
     buf_init(&quoted, 6 * text.len + 2);
     err e = json_write_quoted(&quoted, text);
     str raw = str_sub(buf_view(&quoted), 1, buf_len(&quoted) - 2);
-    bool is_named = r->stream.kind == ANSWER_ANTHROPIC;
-    if (!e)
-        e = buf_append(&r->splice,
-                       is_named ? STR("event: content_block_delta\ndata: ") : STR("data: "));
+    if (!e) e = buf_append(&r->splice, STR("data: "));
     if (!e) e = openai_splice_content(&r->splice, data, r->stream.delta.content, raw);
     buf_done(&quoted);
     TRY(e);
     for (size_t i = r->splice.start; i < r->splice.end; i++) {
         if (r->splice.bytes[i] == '\n') r->splice.bytes[i] = ' ';
     }
+    return OK;
+}
+
+// A text may have come with the start of its block, which the client has.
+static err write_delta(struct relay *r, str text)
+{
+    TRY(buf_append(&r->splice, STR("event: content_block_delta\n"
+                                   "data: {\"type\":\"content_block_delta\",\"index\":")));
+    TRY(buf_append_u64(&r->splice, r->stream.text_block - 1));
+    TRY(buf_append(&r->splice, STR(",\"delta\":{\"type\":\"text_delta\",\"text\":")));
+    TRY(json_write_quoted(&r->splice, text));
+    return buf_append(&r->splice, STR("}}"));
+}
+
+static err splice(struct relay *r, str data, str text)
+{
+    bool is_delta = r->stream.kind == ANSWER_ANTHROPIC;
+
+    buf_clear(&r->splice);
+    TRY(is_delta ? write_delta(r, text) : splice_content(r, data, text));
     return buf_append(&r->splice, STR("\n\n"));
 }
 
@@ -91,43 +113,83 @@ static err find_new(struct relay *r, str text, str *fresh)
     return OK;
 }
 
-// The end of the one block that the client has, which no event that passes will bring: the stream
-// that finishes it has told all of it again.
+// The end of the one block that the client has, where a stream goes on without telling it.
 static err close_block(struct relay *r, str bytes)
 {
     buf_clear(&r->splice);
+    r->transcript->is_ended = true;
     TRY(buf_append(&r->splice, STR("event: content_block_stop\n"
                                    "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n")));
     return buf_append(&r->splice, bytes);
+}
+
+// An event that brings nothing of an answer, but perhaps its start or its counts.
+static bool is_receipt(const struct relay *r)
+{
+    const struct answer_delta *d = &r->stream.delta;
+
+    return !d->content.len && !d->has_reasoning && !d->has_other && !d->is_finish &&
+           !r->stream.is_done;
+}
+
+// Whether an event ends the text that the client has, or stands behind it.
+static bool is_behind(const struct relay *r)
+{
+    const struct answer_delta *d = &r->stream.delta;
+
+    return d->has_other || d->is_finish || (has_blocks(r) && (d->ends_text || d->begins_block));
+}
+
+// Whether an event would put a block where the client has one.
+static bool is_misplaced(const struct relay *r)
+{
+    const struct answer_delta *d = &r->stream.delta;
+
+    return has_blocks(r) && (r->stream.text_block > 1 || (d->has_other && !r->stream.text_block));
+}
+
+// The first event that passes of a stream that finishes another one's answer: how. `text` is its
+// own, `fresh` what is new of it.
+static err join(struct relay *r, str bytes, str data, str text, str fresh, enum verdict *v)
+{
+    const struct answer_delta *d = &r->stream.delta;
+    struct transcript *t = r->transcript;
+
+    r->manner = RELAY_FIRST;
+    *v = SPLICED;
+    if (fresh.len < text.len || (fresh.len && has_blocks(r))) {
+        // What was spliced is noted here, for the event itself holds more.
+        t->has_finish |= d->is_finish;
+        t->has_other |= d->has_other;
+        TRY(splice(r, data, fresh));
+        return buf_append(&t->text, fresh);
+    }
+    if (has_blocks(r) && !d->ends_text && !t->is_ended) {
+        t->has_finish |= d->is_finish;
+        t->has_other |= d->has_other || d->begins_block;
+        return close_block(r, bytes);
+    }
+    *v = has_blocks(r) && d->ends_text && t->is_ended ? DROPPED : PASSES;
+    return OK;
 }
 
 // An event of a stream that finishes another one's answer, before it has brought anything new.
 static err take_repeated(struct relay *r, str bytes, str data, enum verdict *v)
 {
     const struct answer_delta *d = &r->stream.delta;
-    bool is_more = d->has_other || d->is_finish; // than text
     str text = STR("");
     str fresh = STR("");
 
-    *v = DROPPED;
+    *v = r->is_translated && is_receipt(r) ? PASSES : DROPPED;
     if (d->content.len) {
         text = json_decode(d->content, &r->arena);
         TRY(find_new(r, text, &fresh));
     }
-    if (r->is_numbered && r->stream.text_block > 1) return ERR_TYPE;
+    if (is_misplaced(r) || (fresh.len && r->transcript->is_ended)) return ERR_TYPE;
     bool is_told = r->manner == RELAY_CONTINUE || r->matched == buf_len(&r->transcript->text);
-    if (is_more && !is_told) return ERR_TYPE; // it ends, or does something else, too soon
-    if (!fresh.len && !is_more) return OK;    // its role, or what was said before
-    r->manner = RELAY_FIRST;
-    bool ends_block = r->is_numbered && !text.len;
-    *v = fresh.len == text.len && !ends_block ? PASSES : SPLICED;
-    if (*v == PASSES) return OK;
-    // What was spliced is noted here, for the event itself holds more.
-    r->transcript->has_finish |= d->is_finish;
-    r->transcript->has_other |= d->has_other;
-    if (ends_block) return close_block(r, bytes);
-    TRY(splice(r, data, fresh));
-    return buf_append(&r->transcript->text, fresh);
+    if (is_behind(r) && !is_told) return ERR_TYPE; // it ends, or does something else, too soon
+    if (!fresh.len && !is_behind(r)) return OK;    // its role, or what was said before
+    return join(r, bytes, data, text, fresh, v);
 }
 
 static err take_event(struct relay *r, str bytes, enum verdict *v)
@@ -161,7 +223,7 @@ static err take_event(struct relay *r, str bytes, enum verdict *v)
         err e = take_repeated(r, bytes, event.data, v);
         if (e || *v != PASSES) return e;
     }
-    transcript_note(r->transcript, d, &r->arena);
+    transcript_note(r->transcript, d, has_blocks(r), &r->arena);
     if (r->arena.held > ARENA_CHUNK) arena_reset(&r->arena);
     return OK;
 }
@@ -251,16 +313,26 @@ static err end_event(struct relay *r, str *tail)
     return OK;
 }
 
+// What stands behind the finish of a stream.
+static str end_mark(enum answer_kind kind)
+{
+    switch (kind) {
+    case ANSWER_OPENAI_CHAT: return STR("data: [DONE]\n\n");
+    case ANSWER_ANTHROPIC: return STR("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+    case ANSWER_OPENAI_RESPONSES: break;
+    }
+    return STR("");
+}
+
 err relay_end(struct relay *r, str *tail)
 {
     *tail = STR("");
     TRY(end_event(r, tail));
     if (!answer_stream_is_complete(&r->stream)) return ERR_CLOSED;
     if (r->manner != RELAY_FIRST) return ERR_TYPE; // all of it, and not what was delivered
-    if (r->stream.kind == ANSWER_OPENAI_CHAT && !r->stream.is_done && !r->stream.has_failed) {
-        if (!buf_len(&r->out)) TRY(buf_append(&r->out, *tail));
-        TRY(buf_append(&r->out, STR("data: [DONE]\n\n")));
-        *tail = buf_view(&r->out);
-    }
+    if (r->stream.is_done || r->stream.has_failed) return OK;
+    if (!buf_len(&r->out)) TRY(buf_append(&r->out, *tail));
+    TRY(buf_append(&r->out, end_mark(r->stream.kind)));
+    *tail = buf_view(&r->out);
     return OK;
 }

@@ -6,7 +6,8 @@
 //
 // A stream that finishes another one's answer goes on where the transcript of it ends
 // (RELAY_CONTINUE), or tells all of it again and is held against it, byte for byte, before anything
-// new passes (RELAY_REPLAY). Pure; belongs to its exchange.
+// new passes (RELAY_REPLAY). In a dialect of blocks it goes on within the first one, which is all
+// that the client has. Pure; belongs to its exchange.
 #pragma once
 
 #include "base/arena.h"
@@ -33,7 +34,7 @@ struct relay {
     uint64_t tokens;      // events with content, of this stream
     enum failure failure; // of the error that was told
     bool hides_usage;     // an event that has nothing but the usage is not for the client
-    bool is_numbered;     // what passes goes on with the first block of what was delivered
+    bool is_translated;   // what passes goes to a reader, who has to see how the answer begins
 };
 
 // Events may be of `event_bytes_max` bytes. `t` outlives the relay.

@@ -13,11 +13,26 @@ void transcript_done(struct transcript *t)
     buf_done(&t->text);
 }
 
-void transcript_note(struct transcript *t, const struct answer_delta *d, struct arena *arena)
+void transcript_clear(struct transcript *t)
+{
+    buf_clear(&t->text);
+    t->tokens = 0;
+    t->has_other = t->has_finish = t->is_ended = false;
+}
+
+void transcript_spoil(struct transcript *t)
+{
+    t->has_other = true;
+    buf_done(&t->text);
+}
+
+void transcript_note(struct transcript *t, const struct answer_delta *d, bool has_blocks,
+                     struct arena *arena)
 {
     if (!t->is_kept || t->has_other) return;
     t->has_finish |= d->is_finish;
-    t->has_other = d->has_other;
+    t->is_ended |= has_blocks && d->ends_text;
+    t->has_other = d->has_other || (has_blocks && d->begins_block);
     if (d->content.len) {
         // Mostly there is nothing to decode, and nothing comes from the arena.
         t->has_other |= buf_append(&t->text, json_decode(d->content, arena)) != OK;

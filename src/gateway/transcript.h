@@ -16,14 +16,23 @@ struct transcript {
     bool is_kept;    // else nothing is noted
     bool has_other;  // something was delivered that text can't stand for
     bool has_finish; // its finish was delivered
+    bool is_ended;   // so was the end of its text, in a dialect that tells it
 };
 
 // Keeps nothing yet; set `is_kept`.
 void transcript_init(struct transcript *t, size_t text_bytes_max);
 void transcript_done(struct transcript *t);
 
-// Notes what an event brings that is about to be delivered. The arena is for decoding.
-void transcript_note(struct transcript *t, const struct answer_delta *d, struct arena *arena);
+// Notes what an event brings that is about to be delivered; with `has_blocks` in a dialect whose
+// texts have an end that the client sees. The arena is for decoding.
+void transcript_note(struct transcript *t, const struct answer_delta *d, bool has_blocks,
+                     struct arena *arena);
+
+// Nothing of all that was delivered.
+void transcript_clear(struct transcript *t);
+
+// Something went wrong between what was noted and what was delivered.
+void transcript_spoil(struct transcript *t);
 
 // Whether another stream could finish the answer.
 bool transcript_can_stand(const struct transcript *t);

@@ -22,7 +22,7 @@ static void bench_done(struct bench *b)
 
 static void note(struct bench *b, struct answer_delta d)
 {
-    transcript_note(&b->t, &d, &b->arena);
+    transcript_note(&b->t, &d, false, &b->arena);
 }
 
 TEST(transcript_keeps_the_decoded_text_of_events)
@@ -106,5 +106,43 @@ TEST(transcript_matches_text_as_far_as_it_goes)
     CHECK_EQ(transcript_match(&b.t, 3, STR("lo, world")), 2); // all that is left of it
     CHECK_EQ(transcript_match(&b.t, 5, STR("more")), 0);
     CHECK_EQ(transcript_match(&b.t, 99, STR("more")), 0);
+    bench_done(&b);
+}
+
+TEST(transcript_knows_where_a_text_has_ended_that_has_an_end)
+{
+    const struct answer_delta end = {.ends_text = true};
+    const struct answer_delta block = {.begins_block = true};
+    struct bench b;
+
+    bench_init(&b, 100);
+    note(&b, (struct answer_delta){.content = STR("a")});
+    note(&b, end); // the client's dialect tells of none
+    note(&b, block);
+    CHECK(!b.t.is_ended && transcript_can_stand(&b.t));
+    transcript_note(&b.t, &end, true, &b.arena);
+    CHECK(b.t.is_ended && transcript_can_stand(&b.t));
+    // Whatever begins behind it, text can't stand for it.
+    transcript_note(&b.t, &block, true, &b.arena);
+    CHECK(!transcript_can_stand(&b.t));
+    bench_done(&b);
+}
+
+TEST(transcript_begins_anew_where_nothing_was_delivered)
+{
+    struct bench b;
+
+    bench_init(&b, 100);
+    note(&b, (struct answer_delta){.content = STR("a"), .is_finish = true, .has_other = true});
+    transcript_clear(&b.t);
+    CHECK_EQ(buf_len(&b.t.text), 0);
+    CHECK(!b.t.has_other && !b.t.has_finish && !b.t.is_ended && !b.t.tokens);
+    note(&b, (struct answer_delta){.content = STR("b")});
+    CHECK_STR(buf_view(&b.t.text), "b");
+    CHECK(transcript_can_stand(&b.t));
+    transcript_spoil(&b.t);
+    CHECK(!transcript_can_stand(&b.t));
+    note(&b, (struct answer_delta){.content = STR("c")});
+    CHECK(!transcript_can_stand(&b.t));
     bench_done(&b);
 }

@@ -7,11 +7,27 @@
 
 enum { SCRATCH_CHUNK = 4096 };
 
+// Each reader numbers the parts of an answer as its upstream does, but the client has one answer.
+static err put_renumbered(struct translation *t, struct chat_event e)
+{
+    if (!t->has_shift && e.kind == CHAT_EVENT_TEXT) {
+        t->part_shift = t->text_part - e.part;
+        t->has_shift = true;
+    }
+    e.part += t->part_shift;
+    return t->writer->put(t->writer, &e, &t->out);
+}
+
+// Nothing is left of what could not be written whole.
 static err on_event(struct chat_sink *sink, const struct chat_event *e)
 {
     struct translation *t = container_of(sink, struct translation, sink);
+    size_t whole = buf_len(&t->out);
+    err failure = t->goes_on ? put_renumbered(t, *e) : t->writer->put(t->writer, e, &t->out);
 
-    return t->writer->put(t->writer, e, &t->out);
+    if (e->kind == CHAT_EVENT_TEXT) t->text_part = e->part + t->part_shift;
+    if (failure) buf_cut(&t->out, whole);
+    return failure;
 }
 
 void translation_init(struct translation *t, const struct dialect *client, struct arena *arena,
@@ -75,31 +91,42 @@ err translation_write(struct translation *t, const struct dialect *to, str model
     return to->write_request(&q, &t->body, &t->notes);
 }
 
-void translation_begin(struct translation *t, bool has_begun, bool is_resumed)
+void translation_begin(struct translation *t, bool has_begun)
 {
     t->reader = t->upstream->reader_new(t->arena);
     t->reader->scratch = &t->scratch;
+    t->goes_on = has_begun;
+    t->has_shift = false;
+    t->part_shift = 0;
     if (has_begun && t->writer) return;
-    t->reply.is_resumed = is_resumed;
+    t->text_part = 0;
     t->writer = t->client->writer_new(t->arena, &t->reply);
 }
 
-err translation_events(struct translation *t, str events, str *out)
+static err take_events(struct translation *t, str events)
 {
     struct sse_event event;
 
-    buf_clear(&t->out);
     while (events.len) {
         size_t scanned = 0;
         size_t len = 0;
-        if (sse_find_event(events, &scanned, &len)) return ERR_SYNTAX;
+        // A line end more than the last event has is none of the next.
+        if (sse_find_event(events, &scanned, &len))
+            return str_eq(events, STR("\n")) ? OK : ERR_SYNTAX;
         TRY(sse_parse_event(str_sub(events, 0, len), &t->join, &event));
         if (event.has_data) TRY(t->reader->take(t->reader, event.data, &t->sink));
         if (t->scratch.held > SCRATCH_CHUNK) arena_reset(&t->scratch);
         events = str_sub(events, len, events.len);
     }
-    *out = buf_view(&t->out);
     return OK;
+}
+
+err translation_events(struct translation *t, str events, str *out)
+{
+    buf_clear(&t->out);
+    err e = take_events(t, events);
+    *out = buf_view(&t->out);
+    return e;
 }
 
 err translation_answer(struct translation *t, str body)

@@ -28,6 +28,10 @@ struct translation {
     struct buf join; // for events of several data lines
     struct buf out;  // for the client
     bool is_read;
+    bool goes_on;        // what the reader reads goes on with what was written before it
+    bool has_shift;      // its numbers of parts are known to differ by `part_shift`
+    uint32_t part_shift; // added to them
+    uint32_t text_part;  // the number of the last text that was written
 };
 
 // The client speaks `client`. Nothing that is written is longer than `bytes_max`, but for what
@@ -45,12 +49,13 @@ err translation_read(struct translation *t, str body);
 // can't say it: `notes` tells what.
 err translation_write(struct translation *t, const struct dialect *to, str model, str prefill);
 
-// An upstream begins its stream. What the client has of an answer was written by this translation,
-// or, with `is_resumed`, in its own dialect and was text alone; else it has nothing.
-void translation_begin(struct translation *t, bool has_begun, bool is_resumed);
+// An upstream begins its stream. With `has_begun` the client has a part of the answer, and the text
+// that comes first belongs to the last that it has: written by this translation, else from
+// elsewhere, as `reply` tells.
+void translation_begin(struct translation *t, bool has_begun);
 
 // Whole events of the upstream's stream, as the client's: in `*out`, valid until the next call.
-// ERR_SYNTAX where one is none of the upstream's dialect.
+// ERR_SYNTAX where one is none of the upstream's dialect; what stands before it is in `*out`.
 err translation_events(struct translation *t, str events, str *out);
 
 // An answer that came whole, to `answer`.

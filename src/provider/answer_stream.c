@@ -15,8 +15,7 @@ err answer_stream_event(struct answer_stream *s, str data)
 
 bool answer_stream_is_complete(const struct answer_stream *s)
 {
-    if (s->is_done || s->has_failed) return true;
-    return s->kind != ANSWER_ANTHROPIC && s->is_finished;
+    return s->is_done || s->has_failed || s->is_finished;
 }
 
 struct token_usage answer_stream_usage(enum answer_kind kind, str body)

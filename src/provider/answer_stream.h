@@ -33,6 +33,8 @@ struct answer_delta {
     bool has_other;     // part of the answer that is not choice 0's text: tool calls, a refusal,
                         // audio, log probabilities, another choice; of responses any part; of
                         // Anthropic's citations and texts behind the first too
+    bool ends_text;     // Anthropic's: the block of that text ends
+    bool begins_block;  // Anthropic's: another one begins behind it
     bool is_finish;     // of any choice
     bool is_usage_only; // no choice, but token counts: what stream_options.include_usage adds
     bool is_error;
@@ -58,7 +60,7 @@ struct answer_stream {
 // dialect; the state is then as before.
 err answer_stream_event(struct answer_stream *s, str data);
 
-// Whether the stream may end here: at a finish or a mark of the end; of Anthropic's at the mark.
+// Whether the stream may end here: at a finish or a mark of the end.
 bool answer_stream_is_complete(const struct answer_stream *s);
 
 // The token counts of an answer that came whole; unknown where it has none.

@@ -1,9 +1,10 @@
 // anthropic: what a gateway must know of Anthropic's Messages API where bodies pass as they are:
 // where a request names its model, when a stream is complete, what an error looks like.
 //
-// A stream is complete at message_stop; a message_delta with a stop_reason is its finish, and an
-// event "error" ends it too. Official SDKs ignore events without an `event:` line and take a
-// stream that merely ends for a short answer. Translation is dialect_anthropic (dialect.h). Pure.
+// A message_delta with a stop_reason is the finish of a stream: nothing of the answer comes behind
+// it, and message_stop alone is missing. An event "error" ends a stream too. Official SDKs ignore
+// events without an `event:` line and take a stream that merely ends for a short answer.
+// Translation is dialect_anthropic (dialect.h). Pure.
 #pragma once
 
 #include "provider/openai_needs.h"

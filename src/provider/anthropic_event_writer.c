@@ -423,5 +423,9 @@ struct chat_writer *anthropic_event_writer_new(struct arena *a, const struct cha
     w->base.fail = writer_fail;
     w->arena = a;
     w->reply = *r;
+    w->is_started = r->is_resumed;
+    w->is_open = r->is_resumed && !r->is_text_ended;
+    w->open.kind = TEXT;
+    w->index = r->is_text_ended;
     return &w->base;
 }

@@ -10,13 +10,18 @@ struct stream {
     struct buf out;
 };
 
-static void stream_init(struct stream *s)
+static void stream_init_as(struct stream *s, struct chat_reply reply)
 {
-    const struct chat_reply reply = {.model = STR("smart"), .id_seed = STR("7x")};
-
+    reply.model = STR("smart");
+    reply.id_seed = STR("7x");
     arena_init(&s->arena, 4096);
     buf_init(&s->out, 4 << 20);
     s->w = anthropic_event_writer_new(&s->arena, &reply);
+}
+
+static void stream_init(struct stream *s)
+{
+    stream_init_as(s, (struct chat_reply){.created = 5});
 }
 
 static void stream_done(struct stream *s)
@@ -332,5 +337,41 @@ TEST(anthropic_event_writer_ends_a_stream_that_was_cut_with_an_error)
     put(&s, (struct chat_event){.kind = CHAT_EVENT_END});
     CHECK_EQ(s.w->fail(s.w, &e, &s.out), OK);
     CHECK_EQ(buf_len(&s.out), 0);
+    stream_done(&s);
+}
+
+TEST(anthropic_event_writer_goes_on_with_the_open_text_of_another_stream)
+{
+    struct stream s;
+
+    stream_init_as(&s, (struct chat_reply){.is_resumed = true});
+    put(&s, (struct chat_event){.kind = CHAT_EVENT_START, .id = said("x"), .model = said("m")});
+    put_text(&s, "more");
+    put_call(&s, 0, "c");
+    put_arguments(&s, 0, "{}");
+    put_end(&s, CHAT_FINISH_TOOL_CALLS);
+    check(&s, TEXT("0", "more") BLOCK_STOP("0") CALL("1", "c") JSON("1", "{}") BLOCK_STOP("1")
+                  END("tool_use"));
+    stream_done(&s);
+    // Nothing more may come of the text.
+    stream_init_as(&s, (struct chat_reply){.is_resumed = true});
+    put_end(&s, CHAT_FINISH_STOP);
+    check(&s, BLOCK_STOP("0") END("end_turn"));
+    stream_done(&s);
+}
+
+TEST(anthropic_event_writer_goes_on_behind_the_ended_text_of_another_stream)
+{
+    struct stream s;
+
+    stream_init_as(&s, (struct chat_reply){.is_resumed = true, .is_text_ended = true});
+    put_call(&s, 0, "c");
+    put_arguments(&s, 0, "{}");
+    put_end(&s, CHAT_FINISH_TOOL_CALLS);
+    check(&s, CALL("1", "c") JSON("1", "{}") BLOCK_STOP("1") END("tool_use"));
+    stream_done(&s);
+    stream_init_as(&s, (struct chat_reply){.is_resumed = true, .is_text_ended = true});
+    put_end(&s, CHAT_FINISH_STOP);
+    check(&s, END("end_turn"));
     stream_done(&s);
 }

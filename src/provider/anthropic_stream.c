@@ -168,6 +168,8 @@ static void take(struct answer_stream *s, const struct event *t)
 {
     struct answer_delta *d = &s->delta;
 
+    d->begins_block = t->type == BLOCK_START && s->text_block && s->text_block != t->index + 1;
+    d->ends_text = t->type == BLOCK_STOP && s->text_block == t->index + 1;
     if (t->type == BLOCK_START && t->has_part) take_block(s, t);
     if (t->type == BLOCK_DELTA && t->has_part) take_delta(s, t);
     d->is_finish = t->type == DELTA && text_of(t->part[PART_STOP_REASON]).len != 0;

@@ -13,6 +13,7 @@
     "{\"type\":\"content_block_start\",\"index\":" index ",\"content_block\":" block "}"
 #define DELTA(index, delta)                                                                        \
     "{\"type\":\"content_block_delta\",\"index\":" index ",\"delta\":{\"type\":" delta "}}"
+#define BLOCK_STOP(index) "{\"type\":\"content_block_stop\",\"index\":" index "}"
 #define TEXT_BLOCK(index) BLOCK(index, "{\"type\":\"text\",\"text\":\"\"}")
 #define TEXT(index, text) DELTA(index, "\"text_delta\",\"text\":\"" text "\"")
 #define FINISH                                                                                     \
@@ -38,11 +39,12 @@ static bool is_complete(struct answer_stream s)
     return answer_stream_is_complete(&s);
 }
 
-TEST(anthropic_stream_is_complete_at_its_stop_and_not_at_its_finish)
+TEST(anthropic_stream_is_complete_at_its_finish_and_at_its_stop)
 {
     CHECK(!is_complete(STREAM(MESSAGE_START)));
     CHECK(!is_complete(STREAM(MESSAGE_START, TEXT_BLOCK("0"), TEXT("0", "x"))));
-    CHECK(!is_complete(STREAM(MESSAGE_START, FINISH)));
+    CHECK(is_complete(STREAM(MESSAGE_START, FINISH)));
+    CHECK(!STREAM(MESSAGE_START, FINISH).is_done);
     CHECK(is_complete(STREAM(MESSAGE_START, FINISH, STOP)));
     CHECK(is_complete(STREAM(STOP)));
     CHECK(!is_complete(STREAM("{\"type\":\"ping\"}")));
@@ -50,6 +52,20 @@ TEST(anthropic_stream_is_complete_at_its_stop_and_not_at_its_finish)
     CHECK(!is_complete(STREAM("{\"delta\":{\"type\":\"message_stop\"}}")));
     CHECK(is_complete(STREAM("{\"type\":\"message_st\\u006fp\"}")));
     CHECK(STREAM(MESSAGE_START, FINISH, STOP).is_done);
+}
+
+TEST(anthropic_stream_tells_where_its_text_ends)
+{
+    struct answer_stream s = STREAM(TEXT_BLOCK("1"), TEXT("1", "a"), BLOCK_STOP("1"));
+
+    CHECK(s.delta.ends_text && !s.delta.begins_block && !s.delta.has_other);
+    CHECK(!STREAM(TEXT_BLOCK("1"), TEXT("1", "a"), BLOCK_STOP("0")).delta.ends_text);
+    CHECK(!STREAM(BLOCK_STOP("0")).delta.ends_text);
+    s = STREAM(TEXT_BLOCK("0"), BLOCK_STOP("0"), TEXT_BLOCK("1"));
+    CHECK(s.delta.begins_block && !s.delta.ends_text);
+    CHECK(!STREAM(TEXT_BLOCK("0")).delta.begins_block);
+    CHECK(!STREAM(BLOCK("0", "{\"type\":\"thinking\"}")).delta.begins_block);
+    CHECK(STREAM(TEXT_BLOCK("0"), BLOCK("1", "{\"type\":\"thinking\"}")).delta.begins_block);
 }
 
 TEST(anthropic_stream_tells_of_a_finish)

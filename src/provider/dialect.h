@@ -14,9 +14,10 @@ struct chat_sink {
     err (*event)(struct chat_sink *sink, const struct chat_event *e);
 };
 
-// Reads the stream of one answer. `take` gets the data of one event of the wire and hands what it
-// says to the sink; ERR_SYNTAX: it is none of the dialect; ERR_REFUSED: it reports an error (which
-// dialect.read_error reads). What the sink gets is valid during its call.
+// Reads the stream of one answer, or what there is of one whose beginning somebody else had: `take`
+// gets the data of one event of the wire and hands what it says to the sink; ERR_SYNTAX: it is none
+// of the dialect; ERR_REFUSED: it reports an error (which dialect.read_error reads). What the sink
+// gets is valid during its call.
 struct chat_reader {
     err (*take)(struct chat_reader *r, str data, struct chat_sink *sink);
     struct arena *scratch; // for what one event needs decoded; its owner resets it
@@ -30,8 +31,9 @@ struct chat_reply {
     bool wants_usage;    // in a stream
     bool uses_functions; // as the request
     // The client has the beginning of a stream from elsewhere: the start, and text that is not
-    // ended; in dialects that number their blocks it is the first.
+    // ended, but where `is_text_ended`; in dialects that number their blocks it is the first.
     bool is_resumed;
+    bool is_text_ended;
 };
 
 // Writes the stream of one answer, ids and all. `put` appends whole events of the wire, perhaps

@@ -290,6 +290,21 @@ TEST(openai_events_write_a_role_texts_a_finish_and_done)
                   SAYS(TEXT, "late"));
 }
 
+TEST(openai_events_go_on_with_another_stream_without_a_second_role)
+{
+    struct chat_reply resumed = reply;
+
+    resumed.is_resumed = true;
+    CHECK_WRITTEN(resumed,
+                  OUT("\"content\":\"more\"") OUT_FINISHED("0", "", "\"stop\"") DONE,
+                  START, SAYS(TEXT, "more"),
+                  {.kind = CHAT_EVENT_FINISH, .finish = CHAT_FINISH_STOP}, END);
+    // One whose text was all there.
+    CHECK_WRITTEN(resumed, OUT_FINISHED("0", "", "\"length\"") DONE,
+                  {.kind = CHAT_EVENT_FINISH, .finish = CHAT_FINISH_LENGTH}, END);
+    CHECK_WRITTEN(resumed, OUT_FINISHED("0", "", "\"stop\"") DONE, END);
+}
+
 TEST(openai_events_write_calls_that_count_calls_alone)
 {
     CHECK_WRITTEN(

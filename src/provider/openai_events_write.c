@@ -268,5 +268,6 @@ struct chat_writer *openai_events_write_new(struct arena *a, const struct chat_r
     w->port = (struct chat_writer){.put = put, .fail = fail};
     w->arena = a;
     w->reply = *r;
+    if (r->is_resumed) mask_add(w->has_role, 0);
     return &w->port;
 }

@@ -17,6 +17,7 @@ struct stream *h2_peer_connect(struct h2_peer *p, struct loop *loop,
     CHECK_EQ(nghttp2_hd_inflate_new(&p->inflater), 0);
     buf_init(&p->told, TOLD_MAX);
     buf_init(&p->text, TOLD_MAX);
+    buf_init(&p->body, TOLD_MAX);
     return far;
 }
 
@@ -27,6 +28,7 @@ void h2_peer_done(struct h2_peer *p)
     nghttp2_hd_inflate_del(p->inflater);
     buf_done(&p->told);
     buf_done(&p->text);
+    buf_done(&p->body);
 }
 
 void h2_peer_say(struct h2_peer *p, str bytes)
@@ -168,6 +170,7 @@ static void tell_frame(struct h2_peer *p, unsigned type, unsigned flags, uint32_
 {
     switch (type) {
     case NGHTTP2_DATA:
+        CHECK_EQ(buf_append(&p->body, payload), OK);
         tell(p, "DATA", id);
         if (flags & H2_PEER_END_STREAM) tell_text(p, STR("END"));
         tell_text(p, payload);

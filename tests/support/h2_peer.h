@@ -19,6 +19,7 @@ struct h2_peer {
     nghttp2_hd_inflater *inflater;
     struct buf told; // the lines
     struct buf text; // of the header block that is arriving
+    struct buf body; // what DATA frames held, joined
     size_t frames;   // heard
 };
 
