@@ -154,6 +154,13 @@ static void add_attempt(struct exchange *x)
     x->attempts++;
 }
 
+// What an attempt before has left of an answer that nobody got.
+static void forget_answer(struct exchange *x)
+{
+    transcript_clear(&x->transcript);
+    if (x->translation) x->translation->writer = NULL;
+}
+
 static void begin(struct exchange *x)
 {
     const struct gateway_target *t = x->choice.target;
@@ -179,7 +186,7 @@ static void begin(struct exchange *x)
     relay_done(&x->relay);
     x->relay.manner = RELAY_FIRST;
     x->relay.tokens = 0;
-    if (!x->is_released) transcript_clear(&x->transcript);
+    if (!x->is_released) forget_answer(x);
     x->mode = EXCHANGE_PLAIN;
     if (x->is_released && !exchange_recover_prepare(x)) {
         add_attempt(x);

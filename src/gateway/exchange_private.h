@@ -34,6 +34,8 @@ bool exchange_recover_may(const struct exchange *x);
 bool exchange_recover_prepare(struct exchange *x);
 
 // exchange_request.c: makes the upstream's request of the client's.
+// Whether the attempt that begins is translated.
+bool exchange_request_is_foreign(const struct exchange *x);
 // The body in pieces: the client's with the upstream's name for the model in place of its own, or
 // in the upstream's dialect. An error of translation_read() or translation_write() where it can't
 // be told in that.

@@ -37,10 +37,9 @@ static bool prepare_prefill(struct exchange *x)
     enum openai_prefill kind = prefill_of(x);
 
     buf_done(&x->remade);
-    if (kind == OPENAI_PREFILL_NONE || x->transcript.has_finish || x->transcript.is_ended)
-        return false;
-    // For a target of another dialect the translation of the request has it at its end.
-    if (x->choice.target->origin->dialect != x->route.dialect || x->is_translated)
+    if (kind == OPENAI_PREFILL_NONE || x->transcript.is_ended) return false;
+    // The translation of the request has it at its end.
+    if (exchange_request_is_foreign(x))
         return kind == OPENAI_PREFILL_PLAIN && !x->request.has_tools &&
                !x->request.has_response_format;
     return openai_continue_body(&x->remade, buf_view(&x->body), &x->request,

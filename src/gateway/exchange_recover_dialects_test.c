@@ -12,7 +12,7 @@
     "  - {name: q, dialect: " second ", base_url: \"http://q/v1\", api_key: \"${KEY}\"}\n"         \
     "  - {name: r, dialect: " first ", base_url: \"http://r/v1\", api_key: \"${KEY}\"}\n"          \
     "models:\n"                                                                                    \
-    "  - {name: m, targets: [{provider: p}], fallback: [{provider: q" more "}],\n"                 \
+    "  - {name: m, targets: [{provider: p" more "}], fallback: [{provider: q" more "}],\n"         \
     "     breaker: {trip_after: 0}, retry: {attempts: 1},\n"                                       \
     "     timeouts: {first_token: 60s, between_tokens: 30s}}\n"
 
@@ -245,6 +245,45 @@ static void check_prefill(enum stream_wire client, int first, int second)
 TEST(exchange_recover_dialects_go_on_from_a_prefill_of_each_other)
 {
     each(check_prefill);
+}
+
+TEST(exchange_recover_dialects_go_on_with_what_was_given_not_with_what_was_begun)
+{
+    for (int i = 0; i < 12; i++) {
+        struct party a = {.is_ended = false};
+        int first = i / 2 % 2;
+        int second = i % 2;
+        PLAY(&a.play, settings_of(first, second, false),
+             ENDED("p", first ? HEAD A_START A_TEXT : HEAD ROLE), ENDED("q", cut_says[second]),
+             ENDED("p", first_says[first]), ENDED("q", second_says[second]));
+        ask(&a, (enum stream_wire)(i / 4));
+        stage_wait(&a.play.stage, 300'000);
+        check_whole(&a, TEXT);
+        leave(&a);
+    }
+}
+
+// Who fails in between may speak another dialect than who is asked next.
+TEST(exchange_recover_dialects_ask_each_target_in_its_own_way)
+{
+    static const char *const goes_on[] = {
+        HEAD ROLE SAYS("three") END,
+        HEAD A_START A_TEXT A_SAYS("three") A_END,
+    };
+
+    for (int i = 0; i < 12; i++) {
+        struct party a = {.is_ended = false};
+        int first = i / 2 % 2;
+        PLAY(&a.play, settings_of(first, i % 2, true), ENDED("p", cut_says[first]),
+             ENDED("q", "HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n"), ENDED("p", goes_on[first]));
+        ask(&a, (enum stream_wire)(i / 4));
+        stage_wait(&a.play.stage, 10'000);
+        check_whole(&a, "one two three");
+        CHECK_STR(str_from_c(a.play.asked), "pqp");
+        str request = buf_view(&a.play.stage.upstream.request);
+        CHECK(play_has(request, STR("\"one two\"")));
+        leave(&a);
+    }
 }
 
 static void check_other_story(enum stream_wire client, int first, int second)

@@ -208,7 +208,7 @@ static err translate(struct exchange *x)
 }
 
 // A stream that was begun by a translation is finished by it, whatever the next upstream speaks.
-static bool needs_translation(const struct exchange *x)
+bool exchange_request_is_foreign(const struct exchange *x)
 {
     if (x->is_released && x->translation && x->translation->writer) return true;
     return x->route.is_translated && x->origin->dialect != x->route.dialect;
@@ -216,7 +216,7 @@ static bool needs_translation(const struct exchange *x)
 
 err exchange_request_body(struct exchange *x)
 {
-    x->is_translated = needs_translation(x);
+    x->is_translated = exchange_request_is_foreign(x);
     // What is translated is gathered whole.
     x->answer.max =
         x->is_translated ? (size_t)x->view->settings->limits.body_bytes : EXCHANGE_GATHER_MAX;

@@ -203,7 +203,12 @@ static err take_event(struct relay *r, str bytes, enum verdict *v)
         if (r->manner != RELAY_FIRST) *v = DROPPED;
         return OK;
     }
-    TRY(answer_stream_event(&r->stream, event.data));
+    err e = answer_stream_event(&r->stream, event.data);
+    if (e && r->manner == RELAY_FIRST && answer_stream_is_complete(&r->stream)) {
+        *v = DROPPED; // the answer is whole without it
+        return OK;
+    }
+    TRY(e);
     if (str_eq(event.data, STR("[DONE]"))) {
         if (r->manner != RELAY_FIRST) *v = DROPPED;
         return OK;
@@ -220,7 +225,7 @@ static err take_event(struct relay *r, str bytes, enum verdict *v)
         return OK;
     }
     if (r->manner != RELAY_FIRST) {
-        err e = take_repeated(r, bytes, event.data, v);
+        e = take_repeated(r, bytes, event.data, v);
         if (e || *v != PASSES) return e;
     }
     transcript_note(r->transcript, d, has_blocks(r), &r->arena);

@@ -72,6 +72,14 @@ TEST(relay_drops_a_part_of_an_event_behind_the_finish)
     expect(STR(DELTA STOP "data: {\"usage\":{"), OK, STR(DELTA STOP DONE));
 }
 
+TEST(relay_drops_a_malformed_event_behind_the_finish)
+{
+    expect(STR(DELTA STOP "data: {\"usage\":}\n\n" DONE), OK, STR(DELTA STOP DONE));
+    expect(STR(DELTA STOP "data: [1]\n\n"), OK, STR(DELTA STOP DONE));
+    expect(STR(DELTA STOP "data: {\"error\":{\"message\":\"x\"}}\n\n"), ERR_REFUSED,
+           STR(DELTA STOP));
+}
+
 TEST(relay_stops_before_a_malformed_event)
 {
     expect(STR(DELTA "data: {\"a\":}\n\n" STOP DONE), ERR_SYNTAX, STR(DELTA));

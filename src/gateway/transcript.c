@@ -43,7 +43,7 @@ void transcript_note(struct transcript *t, const struct answer_delta *d, bool ha
 
 bool transcript_can_stand(const struct transcript *t)
 {
-    return t->is_kept && !t->has_other && buf_len(&t->text) > 0;
+    return t->is_kept && !t->has_other && !t->has_finish && buf_len(&t->text) > 0;
 }
 
 size_t transcript_match(const struct transcript *t, size_t at, str next)

@@ -2,8 +2,8 @@
 // finish it.
 //
 // Only plain text can be finished without a seam. Where anything else was delivered (a call of a
-// tool, a second choice), or more than is kept, the transcript says that it can't stand for the
-// answer. Belongs to its exchange.
+// tool, a second choice, the finish itself), or more than is kept, the transcript says that it
+// can't stand for the answer. Belongs to its exchange.
 #pragma once
 
 #include "base/arena.h"

@@ -63,6 +63,15 @@ err translation_read(struct translation *t, str body)
     return OK;
 }
 
+// Models write the white space at its end anew, and some servers refuse it there.
+static str without_trailing_space(str text)
+{
+    while (text.len && text.ptr[text.len - 1] <= ' ') {
+        text.len--;
+    }
+    return text;
+}
+
 // The conversation with what the assistant has said so far at its end.
 static void add_prefill(struct translation *t, struct chat_request *q, str prefill)
 {
@@ -86,6 +95,7 @@ err translation_write(struct translation *t, const struct dialect *to, str model
     t->notes.dropped_count = t->read_dropped; // what another upstream did not take
     q.model = chat_text_plain(model);
     q.wants_usage = q.is_stream; // we account for it, asked or not
+    prefill = without_trailing_space(prefill);
     if (prefill.len) add_prefill(t, &q, prefill);
     gather_done(&t->body);
     return to->write_request(&q, &t->body, &t->notes);
