@@ -77,12 +77,27 @@ static uint64_t number_of(const struct judge *j, str object, const char *name)
     return number;
 }
 
-static void add_text(struct judge *j, str raw)
+static void add_to(struct judge *j, struct buf *b, str raw)
 {
-    CHECK_EQ(buf_append(&j->v->text, json_decode(raw, &j->arena)), OK);
+    CHECK_EQ(buf_append(b, json_decode(raw, &j->arena)), OK);
 }
 
 // --- OpenAI ---
+
+static void take_calls(struct judge *j, str calls)
+{
+    struct json_reader r;
+    struct json_value call;
+
+    json_reader_init(&r, calls);
+    CHECK_EQ(json_enter(&r), OK);
+    while (!json_element(&r)) {
+        CHECK_EQ(json_value(&r, &call), OK);
+        struct json_value function = member(call.text, "function");
+        if (function.kind == JSON_OBJECT)
+            add_to(j, &j->v->arguments, string_of(j, function.text, "arguments"));
+    }
+}
 
 static void take_choice(struct judge *j, str choice)
 {
@@ -98,7 +113,9 @@ static void take_choice(struct judge *j, str choice)
     }
     need(j, j->has_begun, "a role first");
     need(j, !j->v->has_finish, "nothing behind the finish");
-    if (content.kind == JSON_STRING) add_text(j, json_raw(content));
+    struct json_value calls = member(delta, "tool_calls");
+    if (content.kind == JSON_STRING) add_to(j, &j->v->text, json_raw(content));
+    if (calls.kind == JSON_ARRAY) take_calls(j, calls.text);
     j->v->has_finish = finish.kind == JSON_STRING;
 }
 
@@ -165,7 +182,7 @@ static void take_block_start(struct judge *j, str data)
     j->kind = type.ptr[0];
     j->v->blocks++;
     if (str_eq(type, STR("text"))) {
-        add_text(j, string_of(j, block, "text"));
+        add_to(j, &j->v->text, string_of(j, block, "text"));
     } else if (str_eq(type, STR("tool_use"))) {
         need(j, string_of(j, block, "id").len > 0, "the id of a call");
         (void)object_of(j, block, "input");
@@ -182,7 +199,9 @@ static void take_block_delta(struct judge *j, str data)
          "a delta of the open block");
     bool is_signature = j->kind == 't' && str_eq(type, STR("signature_delta"));
     need(j, type.ptr[0] == j->kind || is_signature, "a delta of the block's kind");
-    if (str_eq(type, STR("text_delta"))) add_text(j, string_of(j, delta, "text"));
+    if (str_eq(type, STR("text_delta"))) add_to(j, &j->v->text, string_of(j, delta, "text"));
+    if (str_eq(type, STR("input_json_delta")))
+        add_to(j, &j->v->arguments, string_of(j, delta, "partial_json"));
 }
 
 static void take_block_stop(struct judge *j, str data)
@@ -264,7 +283,14 @@ static void judge_events(struct judge *j, str rest, bool is_whole, bool is_opena
 // --- gRPC ---
 
 enum { EVENT_START = 1, EVENT_DELTA, EVENT_FINISH, EVENT_USAGE };
-enum { DELTA_CHOICE = 1, DELTA_PART, DELTA_TEXT, DELTA_REASONING, DELTA_SIGNATURE };
+enum {
+    DELTA_CHOICE = 1,
+    DELTA_PART,
+    DELTA_TEXT,
+    DELTA_REASONING,
+    DELTA_SIGNATURE,
+    DELTA_ARGUMENTS = 8,
+};
 
 static void take_delta(struct judge *j, str message)
 {
@@ -286,6 +312,7 @@ static void take_delta(struct judge *j, str message)
     if (part >= j->next_part) j->next_part = part + 1;
     j->part_field = kind.number;
     if (kind.number == DELTA_TEXT) CHECK_EQ(buf_append(&j->v->text, kind.bytes), OK);
+    if (kind.number == DELTA_ARGUMENTS) CHECK_EQ(buf_append(&j->v->arguments, kind.bytes), OK);
 }
 
 static void take_usage(struct judge *j, str message)
@@ -347,6 +374,7 @@ void stream_judge(enum stream_wire wire, str body, bool is_whole, struct stream_
 
     *out = (struct stream_verdict){.events = 0};
     buf_init(&out->text, TEXT_MAX);
+    buf_init(&out->arguments, TEXT_MAX);
     arena_init(&j.arena, 1024);
     if (wire == STREAM_SLUICE) {
         judge_frames(&j, body, is_whole);
@@ -359,4 +387,5 @@ void stream_judge(enum stream_wire wire, str body, bool is_whole, struct stream_
 void stream_verdict_done(struct stream_verdict *v)
 {
     buf_done(&v->text);
+    buf_done(&v->arguments);
 }

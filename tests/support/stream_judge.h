@@ -11,9 +11,10 @@
 enum stream_wire { STREAM_OPENAI, STREAM_ANTHROPIC, STREAM_SLUICE };
 
 struct stream_verdict {
-    struct buf text; // of the answer, in one
-    size_t events;   // that are no comments
-    size_t blocks;   // of Anthropic's
+    struct buf text;      // of the answer, in one
+    struct buf arguments; // of the calls of tools, likewise
+    size_t events;        // that are no comments
+    size_t blocks;        // of Anthropic's
     bool has_finish;
     bool is_ended; // by the dialect's own mark, behind a finish; of gRPC the status says the rest
     bool has_error;
