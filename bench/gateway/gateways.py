@@ -12,14 +12,14 @@ import subprocess
 import children
 from children import Broken
 
-NAMES = ["sluice", "nginx", "nginx-log", "haproxy", "direct"]
+NAMES = ["sluice", "translated", "nginx", "nginx-log", "haproxy", "direct"]
 DEFAULT = ["sluice", "nginx", "nginx-log", "haproxy"]
 
 SLUICE = """\
 listen: {{address: "127.0.0.1:{port}", workers: 1{sluice_tls}}}
 admin: {{address: "127.0.0.1:{admin_port}"}}
 telemetry: {{access_log: {{path: "{folder}/access.log"}}}}
-providers: [{{name: up, dialect: openai, base_url: "http://127.0.0.1:{upstream_port}/v1", \
+providers: [{{name: up, dialect: {dialect}, base_url: "http://127.0.0.1:{upstream_port}/v1", \
 api_key: "sk-upstream"}}]
 models: [{{name: "*", targets: [{{provider: up}}]}}]
 limits: {{upstream_idle_connections: 1024}}
@@ -129,12 +129,13 @@ def _fill(template, name, folder, ports, upstream_port, files, pem):
     return template.format(port=ports[0], h2_port=ports[1], admin_port=children.free_port(),
                            folder=folder, upstream_port=upstream_port, files=files,
                            access_log=log,
+                           dialect="anthropic" if name == "translated" else "openai",
                            nginx_connections=connections - 100,
                            haproxy_connections=(connections - 200) // 2, **_tls_parts(pem))
 
 
 def _command(name, folder, fill, settings):
-    if name == "sluice":
+    if name in ("sluice", "translated"):
         text, file, argv = SLUICE, "sluice.yaml", [settings.sluice, "serve", "-c"]
     elif name == "haproxy":
         text, file, argv = HAPROXY, "haproxy.cfg", ["haproxy", "-db", "-f"]
@@ -152,7 +153,7 @@ def start(name, folder, upstream_port, settings, pem=None):
     if name == "direct":
         return Gateway(name, upstream_port)
     port = children.free_port()
-    h2_port = port if name == "sluice" else children.free_port()
+    h2_port = port if name in ("sluice", "translated") else children.free_port()
     log = os.path.join(folder, "output.log")
     argv = _command(name, folder, lambda text: _fill(text, name, folder, (port, h2_port),
                                                      upstream_port, settings.files, pem), settings)
@@ -195,7 +196,7 @@ def _try_once(gateway, pem):
 def check_installed(names, sluice):
     """Complains about every candidate that can't be started."""
     missing = []
-    if "sluice" in names and not os.access(sluice, os.X_OK):
+    if {"sluice", "translated"} & set(names) and not os.access(sluice, os.X_OK):
         missing.append(f"{sluice} is not built: run `cmake --preset release && cmake --build "
                        "--preset release`, or leave sluice out with --only")
     for program in ("nginx", "haproxy"):

@@ -89,7 +89,8 @@ class Summary:
         return [n for n in self.names if self.of(scenario, n)]
 
     def references(self, scenario):
-        return [r for r in REFERENCES if r in self.columns(scenario)]
+        known = scenario.candidates[:1] if scenario.candidates else REFERENCES
+        return [r for r in known if r in self.columns(scenario)]
 
     def as_json(self):
         return [{"scenario": s.name, "metric": m.key, "candidate": n,

@@ -29,9 +29,9 @@ class Metric:
 
 
 class Scenario:
-    def __init__(self, name, title, measure, metrics, is_tls=False):
+    def __init__(self, name, title, measure, metrics, is_tls=False, candidates=None):
         self.name, self.title, self.measure, self.metrics = name, title, measure, metrics
-        self.is_tls = is_tls
+        self.is_tls, self.candidates = is_tls, candidates  # None: those that are asked for
 
 
 class Run:
@@ -319,6 +319,10 @@ ALL = [
               Metric("p50_us", "p50 us", has_ratio=False), Metric("p99_us", "p99 us")]),
     Scenario("sse", f"{STREAMS} streams at once, an event every {GAP_MS} ms", _measure_sse, SSE),
     Scenario("idle", "idle kept-alive connections, after one request each", _measure_idle, IDLE),
+    Scenario("translate", "chat, for Anthropic's dialect beside one that passes as it is",
+             _measure_chat, CHAT, candidates=["sluice", "translated"]),
+    Scenario("translate-sse", "sse, from Anthropic's dialect beside one that passes as it is",
+             _measure_sse, SSE, candidates=["sluice", "translated"]),
     Scenario("tls", "chat over TLS 1.3, P-256, AES-128", _measure_chat, CHAT, is_tls=True),
     Scenario("tls-sse", "sse over TLS 1.3", _measure_sse, SSE, is_tls=True),
     Scenario("tls-idle", "idle over TLS 1.3", _measure_idle, IDLE, is_tls=True),

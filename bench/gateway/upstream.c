@@ -1,10 +1,11 @@
 // upstream: the model server that stands behind every gateway under measurement.
 //
 // It answers any POST with one chat completion of exactly 1 KB or, where the request asks for
-// "stream":true, with a stream of events at a steady pace. One thread, edge-triggered epoll, all
-// memory static, every answer prepared in advance, so that it costs as little of its core as it
-// can. GET /stats tells how many connections were accepted: that is how the benchmark knows whether
-// a gateway reuses them. It trusts its callers and is no server for anything else.
+// "stream":true, with a stream of events at a steady pace; a POST to /v1/messages with the same in
+// Anthropic's dialect, an event of which stands for each of OpenAI's. One thread, edge-triggered
+// epoll, all memory static, every answer prepared in advance, so that it costs as little of its
+// core as it can. GET /stats tells how many connections were accepted: that is how the benchmark
+// knows whether a gateway reuses them. It trusts its callers and is no server for anything else.
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
@@ -42,6 +43,7 @@ struct conn {
     bool is_waiting; // in the wheel, until its next event is due
     bool wants_stream;
     bool wants_stats;
+    const struct dialect *dialect;
     uint32_t events_left;
     const char *out; // always a prepared text
     size_t out_left;
@@ -57,9 +59,15 @@ struct text {
     char bytes[4096];
 };
 
+// What is answered; an answer in parts is the first one, the next as often as asked, the last.
+struct dialect {
+    struct text answer, first, next, last;
+};
+
 static struct conn conns[CONNS_MAX];
 static struct conn *slots[SLOTS];
-static struct text answer, stats, refusal, stream_first, stream_event, stream_last;
+static struct dialect openai, anthropic;
+static struct text stats, refusal;
 static uint64_t clock_ms;
 static uint32_t waiting_count, phase;
 static uint32_t events_per_stream = 50, gap_ms;
@@ -100,7 +108,29 @@ static void text_add_chunk(struct text *t, const char *piece)
     text_add(t, "%zx\r\n%s\r\n", strlen(piece), piece);
 }
 
-static void prepare_answer(void)
+// One of exactly ANSWER_BYTES.
+static void prepare_answer(struct text *t, const char *before, const char *after)
+{
+    static const char words[] = "a gateway adds little where it does little; ";
+    size_t filler = ANSWER_BYTES - strlen(before) - strlen(after);
+
+    text_add(t,
+             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+             "x-request-id: req_4f1d7a\r\nopenai-processing-ms: 9\r\n\r\n%s",
+             ANSWER_BYTES, before);
+    for (size_t i = 0; i < filler; i++) {
+        t->bytes[t->len++] = words[i % (sizeof words - 1)];
+    }
+    text_add(t, "%s", after);
+}
+
+static void begin_stream(struct text *t)
+{
+    text_add(t, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
+}
+
+static void prepare_openai_answer(void)
 {
     static const char before[] =
         "{\"id\":\"chatcmpl-B7f3kQ9xLm2\",\"object\":\"chat.completion\",\"created\":1760000000,"
@@ -109,17 +139,8 @@ static void prepare_answer(void)
     static const char after[] =
         "\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":"
         "{\"prompt_tokens\":118,\"completion_tokens\":131,\"total_tokens\":249}}";
-    static const char words[] = "a gateway adds little where it does little; ";
-    size_t filler = ANSWER_BYTES - (sizeof before - 1) - (sizeof after - 1);
 
-    text_add(&answer,
-             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-             "x-request-id: req_4f1d7a\r\nopenai-processing-ms: 9\r\n\r\n%s",
-             ANSWER_BYTES, before);
-    for (size_t i = 0; i < filler; i++) {
-        answer.bytes[answer.len++] = words[i % (sizeof words - 1)];
-    }
-    text_add(&answer, "%s", after);
+    prepare_answer(&openai.answer, before, after);
 }
 
 static void prepare_event(char *out, size_t size, const char *delta, const char *finish_reason)
@@ -133,20 +154,58 @@ static void prepare_event(char *out, size_t size, const char *delta, const char 
     if (len < 0 || (size_t)len >= size) fail("a prepared event is too long");
 }
 
-static void prepare_stream(void)
+static void prepare_openai(void)
 {
     char event[512];
 
-    text_add(&stream_first, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                            "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
+    prepare_openai_answer();
+    begin_stream(&openai.first);
     prepare_event(event, sizeof event, "\"role\":\"assistant\",\"content\":\"\"", "null");
-    text_add_chunk(&stream_first, event);
+    text_add_chunk(&openai.first, event);
     prepare_event(event, sizeof event, "\"content\":\" token\"", "null");
-    text_add_chunk(&stream_event, event);
+    text_add_chunk(&openai.next, event);
     prepare_event(event, sizeof event, "\"content\":\".\"", "\"stop\"");
-    text_add_chunk(&stream_last, event);
-    text_add_chunk(&stream_last, "data: [DONE]\n\n");
-    text_add(&stream_last, "0\r\n\r\n");
+    text_add_chunk(&openai.last, event);
+    text_add_chunk(&openai.last, "data: [DONE]\n\n");
+    text_add(&openai.last, "0\r\n\r\n");
+}
+
+// An event of Anthropic's, whose name is its type.
+static void add_named(struct text *t, const char *type, const char *members)
+{
+    char event[1024];
+    int len = snprintf(event, sizeof event, "event: %s\ndata: {\"type\":\"%s\"%s}\n\n", type, type,
+                       members);
+
+    if (len < 0 || (size_t)len >= sizeof event) fail("a prepared event is too long");
+    text_add_chunk(t, event);
+}
+
+static void prepare_anthropic(void)
+{
+    static const char before[] =
+        "{\"id\":\"msg_01B7f3kQ9xLm2\",\"type\":\"message\",\"role\":\"assistant\",\"model\":"
+        "\"claude-sonnet-4-5\",\"content\":[{\"type\":\"text\",\"text\":\"";
+    static const char after[] =
+        "\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":118,"
+        "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":131}}";
+
+    prepare_answer(&anthropic.answer, before, after);
+    begin_stream(&anthropic.first);
+    add_named(&anthropic.first, "message_start",
+              ",\"message\":{\"id\":\"msg_01B7f3kQ9xLm2\",\"type\":\"message\",\"role\":"
+              "\"assistant\",\"model\":\"claude-sonnet-4-5\",\"content\":[],\"stop_reason\":null,"
+              "\"stop_sequence\":null,\"usage\":{\"input_tokens\":118,\"output_tokens\":1}}");
+    add_named(&anthropic.first, "content_block_start",
+              ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}");
+    add_named(&anthropic.next, "content_block_delta",
+              ",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\" token\"}");
+    add_named(&anthropic.last, "content_block_stop", ",\"index\":0");
+    add_named(&anthropic.last, "message_delta",
+              ",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{"
+              "\"output_tokens\":131}");
+    add_named(&anthropic.last, "message_stop", "");
+    text_add(&anthropic.last, "0\r\n\r\n");
 }
 
 static void prepare_stats(void)
@@ -219,7 +278,7 @@ static bool conn_flush(struct conn *c)
 static void conn_next_event(struct conn *c)
 {
     c->events_left--;
-    conn_send(c, c->events_left ? &stream_event : &stream_last);
+    conn_send(c, c->events_left ? &c->dialect->next : &c->dialect->last);
 }
 
 static void conn_answer(struct conn *c)
@@ -232,10 +291,10 @@ static void conn_answer(struct conn *c)
     }
     request_count++;
     if (!c->wants_stream) {
-        conn_send(c, &answer);
+        conn_send(c, &c->dialect->answer);
         return;
     }
-    conn_send(c, &stream_first);
+    conn_send(c, &c->dialect->first);
     c->events_left = events_per_stream - 1;
 }
 
@@ -271,6 +330,9 @@ static bool conn_parse(struct conn *c)
     here = c->input_len - head_len;
     if (here < length && here < BODY_SEEN) return false;
     c->wants_stats = strncmp(c->input, "GET /stats ", strlen("GET /stats ")) == 0;
+    c->dialect = strncmp(c->input, "POST /v1/messages ", strlen("POST /v1/messages ")) == 0
+                     ? &anthropic
+                     : &openai;
     c->wants_stream = length && has_stream(c->input + head_len);
     if (here > length) here = length;
     c->body_left = length - here;
@@ -473,8 +535,8 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     alarm(LIFETIME_S);
-    prepare_answer();
-    prepare_stream();
+    prepare_openai();
+    prepare_anthropic();
     text_add(&refusal, "HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\n"
                        "Connection: close\r\n\r\n");
     listen_on(port);
