@@ -8,7 +8,11 @@
 #include "provider/sluice_fields.h"
 #include "provider/sluice_parts.h"
 
-enum { CHOICES_MAX = 16, TOOLS_MAX = 128 }; // of a stream that are told apart
+enum {
+    CHOICES_MAX = 16, // of a stream that are told apart, as the next
+    TOOLS_MAX = 128,
+    SCRATCH_BYTES = 1024, // of an event; more than most texts decode to
+};
 
 // --- Reading ---
 
@@ -273,12 +277,13 @@ static err put_frame(struct writer *w, const struct chat_event *e, struct buf *o
 static err put(struct chat_writer *base, const struct chat_event *e, struct buf *out)
 {
     struct writer *w = container_of(base, struct writer, base);
+    char room[SCRATCH_BYTES];
     bool is_told = e->kind == CHAT_EVENT_END || (e->kind == CHAT_EVENT_START && w->has_started) ||
                    (e->kind == CHAT_EVENT_USAGE && !e->usage.is_known);
 
     if (is_told || e->choice >= CHOICES_MAX) return OK;
     w->has_started |= e->kind == CHAT_EVENT_START;
-    arena_init(&w->scratch, 1024);
+    arena_init_in(&w->scratch, room, sizeof(room), SCRATCH_BYTES);
     err failure = put_frame(w, e, out);
     arena_reset(&w->scratch);
     return failure;
