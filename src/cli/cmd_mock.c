@@ -20,12 +20,13 @@ struct mocking {
     bool is_strict;
 };
 
-static const struct command_help help = {"mock [options]",
-                                         "Runs a scripted upstream that speaks the dialects of "
-                                         "OpenAI and Anthropic: it echoes, or answers\n"
-                                         "and fails as a script or a model's name says "
-                                         "(mock-cut-5, mock-429; docs/mock.md has them all).\n"
-                                         "GET /mock/log and /mock/stats tell what it saw.\n"};
+static const struct command_help help = {
+    "mock [options]", "Runs a scripted upstream that speaks the dialects of "
+                      "OpenAI and Anthropic, and sluice's own\n"
+                      "over gRPC: it echoes, or answers and fails as a script or a model's "
+                      "name says\n"
+                      "(mock-cut-5, mock-429; docs/mock.md has them all).\n"
+                      "GET /mock/log and /mock/stats tell what it saw.\n"};
 
 static void on_signal(struct signals *signals, int number)
 {

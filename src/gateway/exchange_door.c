@@ -6,29 +6,6 @@
 
 #include <string.h>
 
-// What a gRPC client is told for an error that has an HTTP status here.
-static enum status_code code_of(unsigned http)
-{
-    switch (http) {
-    case 400:
-    case 422: return STATUS_INVALID_ARGUMENT;
-    case 401: return STATUS_UNAUTHENTICATED;
-    case 402:
-    case 413:
-    case 429: return STATUS_RESOURCE_EXHAUSTED;
-    case 403: return STATUS_PERMISSION_DENIED;
-    case 404: return STATUS_NOT_FOUND;
-    case 409: return STATUS_ABORTED;
-    case 408:
-    case 504: return STATUS_DEADLINE_EXCEEDED;
-    case 501: return STATUS_UNIMPLEMENTED;
-    case 502:
-    case 503:
-    case 529: return STATUS_UNAVAILABLE;
-    default: return http < 500 ? STATUS_INVALID_ARGUMENT : STATUS_INTERNAL;
-    }
-}
-
 static struct iovec piece_of(const struct buf *b)
 {
     return stream_piece(buf_view(b));
@@ -207,7 +184,7 @@ void exchange_door_write(struct exchange *x, const struct iovec *pieces, int cou
 
 void exchange_door_fail(struct exchange *x, const struct exchange_error *e)
 {
-    const struct status s = {.code = code_of(e->status), .message = e->message};
+    const struct status s = {.code = status_of_error(e->status), .message = e->message};
 
     if (!x->failure.len) x->failure = e->code;
     if (x->call->status) {

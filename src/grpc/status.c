@@ -87,6 +87,28 @@ enum status_code status_from_http(unsigned http)
     }
 }
 
+enum status_code status_of_error(unsigned http)
+{
+    switch (http) {
+    case 400:
+    case 422: return STATUS_INVALID_ARGUMENT;
+    case 401: return STATUS_UNAUTHENTICATED;
+    case 402:
+    case 413:
+    case 429: return STATUS_RESOURCE_EXHAUSTED;
+    case 403: return STATUS_PERMISSION_DENIED;
+    case 404: return STATUS_NOT_FOUND;
+    case 409: return STATUS_ABORTED;
+    case 408:
+    case 504: return STATUS_DEADLINE_EXCEEDED;
+    case 501: return STATUS_UNIMPLEMENTED;
+    case 502:
+    case 503:
+    case 529: return STATUS_UNAVAILABLE;
+    default: return http < 500 ? STATUS_INVALID_ARGUMENT : STATUS_INTERNAL;
+    }
+}
+
 unsigned status_to_http(enum status_code code)
 {
     assert(code < STATUS_CODES);

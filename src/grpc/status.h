@@ -49,6 +49,9 @@ bool status_from_name(str name, enum status_code *out);
 
 // The code of an answer that is no gRPC, by its HTTP status: grpc/doc/http-grpc-status-mapping.md.
 enum status_code status_from_http(unsigned http);
+// The code of an error that an API over HTTP tells with that status: what was asked of the API was
+// understood, unlike above.
+enum status_code status_of_error(unsigned http);
 // The HTTP status that a code becomes in REST: the comments of google/rpc/code.proto.
 unsigned status_to_http(enum status_code code);
 // What a call that failed with `e` ends with; a syntax error is taken for its sender's.

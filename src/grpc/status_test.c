@@ -70,6 +70,29 @@ TEST(status_translates_to_and_from_http)
     }
 }
 
+TEST(status_of_an_error_is_what_an_api_meant_by_it)
+{
+    static const struct {
+        unsigned http;
+        enum status_code want;
+    } of[] = {
+        {400, STATUS_INVALID_ARGUMENT},   {401, STATUS_UNAUTHENTICATED},
+        {403, STATUS_PERMISSION_DENIED},  {404, STATUS_NOT_FOUND},
+        {408, STATUS_DEADLINE_EXCEEDED},  {409, STATUS_ABORTED},
+        {413, STATUS_RESOURCE_EXHAUSTED}, {418, STATUS_INVALID_ARGUMENT},
+        {429, STATUS_RESOURCE_EXHAUSTED}, {500, STATUS_INTERNAL},
+        {501, STATUS_UNIMPLEMENTED},      {503, STATUS_UNAVAILABLE},
+        {504, STATUS_DEADLINE_EXCEEDED},  {529, STATUS_UNAVAILABLE},
+    };
+
+    for (size_t i = 0; i < COUNT(of); i++) {
+        CHECK_EQ(status_of_error(of[i].http), of[i].want);
+    }
+    // Those that have a status of HTTP to themselves come back.
+    CHECK_EQ(status_of_error(status_to_http(STATUS_UNAVAILABLE)), STATUS_UNAVAILABLE);
+    CHECK_EQ(status_of_error(status_to_http(STATUS_UNIMPLEMENTED)), STATUS_UNIMPLEMENTED);
+}
+
 TEST(status_from_err_gives_every_failure_a_code)
 {
     for (err e = OK; e <= ERR_SYSTEM; e++) {

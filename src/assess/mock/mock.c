@@ -40,6 +40,7 @@ err mock_open(struct mock *m, struct loop *loop, const struct address *a,
     server_init(&m->server, loop, &limits, &handler);
     mock_log_init(&m->log, options->log_max);
     buf_init(&m->scratch, SCRATCH_MAX);
+    TRY(mock_grpc_init(&m->grpc));
     return a ? server_listen(&m->server, a, false) : OK;
 }
 
@@ -49,4 +50,5 @@ void mock_close(struct mock *m)
     server_done(&m->server);
     mock_log_done(&m->log);
     buf_done(&m->scratch);
+    mock_grpc_done(&m->grpc);
 }

@@ -1,10 +1,12 @@
-// mock: a scripted upstream that speaks the dialects of OpenAI and Anthropic, for demos and tests.
+// mock: a scripted upstream that speaks the dialects of OpenAI and Anthropic, and sluice's own over
+// gRPC, for demos and tests.
 //
 // It answers what an inference service would, from nothing: echoes, or what the rules of a script
 // say, with their timing and faults; a model's name may ask for a fault as well. It keeps a log of
 // what came, byte for byte. One server on one loop; embedded in its owner, who keeps the rules.
 #pragma once
 
+#include "assess/mock/mock_grpc.h"
 #include "assess/mock/mock_log.h"
 #include "assess/mock/mock_rule.h"
 #include "http/server.h"
@@ -23,6 +25,7 @@ struct mock {
     struct mock_options options;
     struct mock_log log;
     struct buf scratch; // one event at a time
+    struct mock_grpc grpc;
 };
 
 // Listens; the port that the kernel chose is in `server.listener.address`. ERR_IN_USE... Without

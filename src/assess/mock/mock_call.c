@@ -4,11 +4,13 @@
 #include "assess/mock/mock_member.h"
 #include "assess/mock/mock_name.h"
 #include "assess/mock/mock_play.h"
+#include "assess/mock/mock_sluice.h"
 #include "codec/uri.h"
+#include "grpc/grpc_head.h"
 
 #include <string.h>
 
-enum { ANSWER_MAX = 64 * 1024 * 1024 };
+enum { ANSWER_MAX = 64 * 1024 * 1024, STATUS_FIELDS_MAX = 16 * 1024 };
 
 struct mock_call {
     struct server_call_user user;
@@ -20,6 +22,9 @@ struct mock_call {
     str path;
     str tail;
     struct buf body;
+    struct mock_grpc_call grpc; // where the dialect is one over gRPC
+    str json;                   // the body, or what the schema makes of its message
+    str status_fields;          // of gRPC: an error in place of an answer
     struct mock_request req;
     struct mock_rule rule;
     struct mock_say say;
@@ -28,10 +33,16 @@ struct mock_call {
 };
 
 static const str json_type = STR_INIT("application/json");
+static const str grpc_type = STR_INIT("application/grpc");
 
 static struct arena *arena_of(struct mock_call *mc)
 {
     return &mc->call->arena;
+}
+
+static bool is_grpc(const struct mock_call *mc)
+{
+    return mc->dialect->refusal != NULL;
 }
 
 // The fields of every answer, as the dialect's vendor sends them.
@@ -47,10 +58,15 @@ static str answer_fields(struct mock_call *mc, str type)
     if (e->has_retry_after_ms)
         more = arena_format(arena, "%" STR_FMT "retry-after-ms: %llu\r\n", STR_ARG(more),
                             (unsigned long long)e->retry_after_ms);
+    if (mc->status_fields.len && more.len)
+        more = arena_format(arena, "grpc-retry-pushback-ms: %llu\r\n",
+                            (unsigned long long)(e->has_retry_after_ms ? e->retry_after_ms
+                                                                       : 1000 * e->retry_after));
     return arena_format(arena,
                         "content-type: %" STR_FMT "\r\n"
-                        "%" STR_FMT "%" STR_FMT "%" STR_FMT,
-                        STR_ARG(type), STR_ARG(fields), STR_ARG(more), STR_ARG(e->fields));
+                        "%" STR_FMT "%" STR_FMT "%" STR_FMT "%" STR_FMT,
+                        STR_ARG(type), STR_ARG(fields), STR_ARG(more), STR_ARG(e->fields),
+                        STR_ARG(mc->status_fields));
 }
 
 static void start_play(struct mock_call *mc, unsigned status, str type)
@@ -59,7 +75,7 @@ static void start_play(struct mock_call *mc, unsigned status, str type)
 
     p->head.status = status;
     p->head.fields = answer_fields(mc, type);
-    if (!p->say) {
+    if (!p->say && !p->trailers.len) {
         p->head.has_length = true;
         p->head.length = buf_len(&p->body);
     }
@@ -68,12 +84,28 @@ static void start_play(struct mock_call *mc, unsigned status, str type)
     mock_play_start(p);
 }
 
+// Over gRPC an error is fields alone.
+static void play_status(struct mock_call *mc, struct status status)
+{
+    struct buf fields;
+
+    buf_init(&fields, STATUS_FIELDS_MAX);
+    (void)status_write_fields(&status, &fields); // its message is clipped
+    mc->status_fields = arena_str(arena_of(mc), buf_view(&fields));
+    buf_done(&fields);
+    start_play(mc, 200, grpc_type);
+}
+
 // The type goes with the status where nobody named another one.
 static void play_problem(struct mock_call *mc, struct mock_problem problem)
 {
     mc->play.say = NULL;
     buf_clear(&mc->play.body);
     problem.request_id = mc->request_id;
+    if (is_grpc(mc)) {
+        play_status(mc, mc->dialect->refusal(&problem, arena_of(mc)));
+        return;
+    }
     if (!problem.type.len) problem.type = mc->dialect->type_of_status(problem.status);
     // The texts of a rule are bounded by its script.
     (void)mc->dialect->error(&problem, &mc->play.body);
@@ -116,12 +148,25 @@ static void play_echo(struct mock_call *mc)
     start_play(mc, 200, json_type);
 }
 
+// An answer that is no stream, to the play's body.
+static err write_whole(struct mock_call *mc)
+{
+    struct buf json;
+
+    if (!mc->play.grpc) return mc->endpoint->whole(&mc->say, &mc->play.body);
+    buf_init(&json, ANSWER_MAX);
+    err e = mc->endpoint->whole(&mc->say, &json);
+    if (!e) e = mock_grpc_write(&mc->grpc, buf_view(&json), &mc->play.body);
+    buf_done(&json);
+    return e;
+}
+
 static void play_answer(struct mock_call *mc)
 {
     const struct mock_endpoint *ep = mc->endpoint;
     const struct mock_answer *a = &mc->rule.answer;
-    bool is_stream =
-        ep && ep->next && mc->req.is_stream && !a->body.len && !mc->rule.fault.is_json_for_stream;
+    bool is_stream = ep && ep->next && (ep->is_stream || mc->req.is_stream) && !a->body.len &&
+                     (ep->is_stream || !mc->rule.fault.is_json_for_stream);
     str digits = mc->say.digits;
 
     if (a->body.len) {
@@ -139,20 +184,25 @@ static void play_answer(struct mock_call *mc)
     if (mc->tail.len) mc->say.model = mc->tail;
     if (ep->has_no_words) mc->say.completion_tokens = 0;
     if (ep->has_usage) mc->play.cost = &mc->say;
+    if (is_grpc(mc)) {
+        mc->play.grpc = &mc->grpc;
+        if (!mc->rule.fault.has_no_done) mc->play.trailers = mc->dialect->trailers;
+    }
     if (is_stream) {
         mc->play.say = &mc->say;
         mc->play.endpoint = ep;
-        start_play(mc, 200, STR("text/event-stream; charset=utf-8"));
+        start_play(mc, 200, mc->play.grpc ? grpc_type : STR("text/event-stream; charset=utf-8"));
         return;
     }
-    if (ep->whole(&mc->say, &mc->play.body)) {
+    if (write_whole(mc)) {
         struct mock_problem problem = {.status = 400,
                                        .message = STR("The answer would be too large.")};
         mc->play.cost = NULL;
+        mc->play.trailers = STR("");
         play_problem(mc, problem);
         return;
     }
-    start_play(mc, 200, json_type);
+    start_play(mc, 200, mc->play.grpc ? grpc_type : json_type);
 }
 
 // Whether the method is the endpoint's.
@@ -179,7 +229,11 @@ static struct reading read_request(struct mock_call *mc)
     struct reading r = {.error = OK};
 
     if (!mc->endpoint || mc->endpoint->is_get) return r;
-    r.error = mock_request_read(buf_view(&mc->body), arena_of(mc), &mc->req, &r.param);
+    mc->json = buf_view(&mc->body);
+    if (is_grpc(mc)) mc->json = mock_grpc_read(&mc->grpc, mc->json, arena_of(mc));
+    if (is_grpc(mc) && mc->grpc.refusal.code) return r;
+    r.error = (mc->endpoint->read ? mc->endpoint->read : mock_request_read)(mc->json, arena_of(mc),
+                                                                            &mc->req, &r.param);
     // A stream outlives the body.
     mc->req.model = arena_str(arena_of(mc), mc->req.model);
     mc->req.tool_name = arena_str(arena_of(mc), mc->req.tool_name);
@@ -210,13 +264,15 @@ static bool check_reading(struct mock_call *mc, struct reading r, struct mock_pr
 static bool check_request(struct mock_call *mc, struct reading r, struct mock_problem *problem)
 {
     const struct mock_endpoint *ep = mc->endpoint;
-    struct mock_asked asked = {.body = buf_view(&mc->body),
+    struct mock_asked asked = {.body = mc->json,
+                               .unknown = STR(""),
                                .head = &mc->call->head,
                                .is_strict = mc->rule.error.is_strict};
 
     if (!ep) return true;
     if (!check_method(mc, problem)) return false;
     if (ep->is_get) return true;
+    if (is_grpc(mc) && asked.is_strict) asked.unknown = mock_grpc_unknown(&mc->grpc, arena_of(mc));
     if (ep->check && !ep->check(&asked, arena_of(mc), problem)) return false;
     return check_reading(mc, r, problem);
 }
@@ -292,6 +348,17 @@ static bool choose_rule(struct mock_call *mc, struct mock_problem *problem)
     return false;
 }
 
+// What is no call of gRPC, by the protocol's own rules.
+static void play_refusal(struct mock_call *mc)
+{
+    if (mc->grpc.http == 200) {
+        play_status(mc, mc->grpc.refusal);
+        return;
+    }
+    (void)buf_append(&mc->play.body, mc->grpc.refusal.message); // a short text
+    start_play(mc, mc->grpc.http, STR("text/plain"));
+}
+
 static void answer(struct mock_call *mc)
 {
     struct mock_problem bad_request;
@@ -300,6 +367,10 @@ static void answer(struct mock_call *mc)
     seed(mc);
     make_ids(mc);
     struct reading reading = read_request(mc);
+    if (is_grpc(mc) && mc->grpc.refusal.code) {
+        play_refusal(mc);
+        return;
+    }
     bool has_model = choose_rule(mc, &bad_model);
     bool is_good = check_request(mc, reading, &bad_request);
     if (mc->rule.error.status) {
@@ -381,6 +452,9 @@ void mock_call_start(struct mock *m, struct server_call *call)
     bool has_version = mock_dialect_has_version(&call->head);
     mc->endpoint = mock_dialect_find(target.path, has_version, &mc->tail);
     mc->dialect = mock_dialect_of(mc->endpoint, has_version);
+    if (grpc_head_is_grpc(&call->head)) mc->dialect = &mock_sluice;
+    if (is_grpc(mc))
+        mock_grpc_begin(&m->grpc, &call->head, mc->endpoint ? target.path : STR(""), &mc->grpc);
     mc->rule = m->options.base;
     mc->play = (struct mock_play){
         .call = call, .loop = m->loop, .log = &m->log, .scratch = &m->scratch, .rule = &mc->rule};
@@ -389,5 +463,10 @@ void mock_call_start(struct mock *m, struct server_call *call)
     buf_init(&mc->body, MOCK_CALL_BODY_MAX);
     buf_init(&mc->play.body, ANSWER_MAX);
     call->user = &mc->user;
-    read_body(mc);
+    // A client that streams may wait for an answer before it ends its request.
+    if (is_grpc(mc) && mc->grpc.refusal.code) {
+        answer(mc);
+    } else {
+        read_body(mc);
+    }
 }

@@ -6,6 +6,9 @@
 #include "assess/mock/mock_openai.h"
 #include "assess/mock/mock_openai_check.h"
 #include "assess/mock/mock_responses.h"
+#include "assess/mock/mock_sluice.h"
+#include "assess/mock/mock_sluice_check.h"
+#include "assess/mock/mock_sluice_request.h"
 
 static const struct mock_endpoint endpoints[] = {
     {.path = STR_INIT("/v1/chat/completions"),
@@ -65,6 +68,37 @@ static const struct mock_endpoint endpoints[] = {
      .dialect = &mock_openai,
      .is_get = true,
      .whole = mock_openai_model},
+    {.path = STR_INIT("/sluice.v1.Chat/Complete"),
+     .dialect = &mock_sluice,
+     .has_usage = true,
+     .read = mock_sluice_request_chat,
+     .check = mock_sluice_check_chat,
+     .whole = mock_sluice_complete},
+    {.path = STR_INIT("/sluice.v1.Chat/Stream"),
+     .dialect = &mock_sluice,
+     .has_usage = true,
+     .is_stream = true,
+     .read = mock_sluice_request_chat,
+     .check = mock_sluice_check_chat,
+     .next = mock_sluice_next},
+    {.path = STR_INIT("/sluice.v1.Chat/CountTokens"),
+     .dialect = &mock_sluice,
+     .read = mock_sluice_request_chat,
+     .check = mock_sluice_check_chat,
+     .whole = mock_sluice_count},
+    {.path = STR_INIT("/sluice.v1.Embeddings/Embed"),
+     .dialect = &mock_sluice,
+     .has_usage = true,
+     .has_no_words = true,
+     .read = mock_sluice_request_embed,
+     .check = mock_sluice_check_embed,
+     .whole = mock_sluice_embed},
+    {.path = STR_INIT("/grpc.health.v1.Health/Check"),
+     .dialect = &mock_sluice,
+     .has_no_model = true,
+     .read = mock_sluice_request_health,
+     .check = mock_sluice_check_health,
+     .whole = mock_sluice_health},
 };
 
 bool mock_dialect_has_version(const struct h1_head *head)

@@ -63,13 +63,15 @@ static void send_head(struct mock_play *p, str body, bool is_last)
 static void send(struct mock_play *p, str bytes, bool is_last)
 {
     struct iovec piece = stream_piece(bytes);
+    bool has_trailers = is_last && p->trailers.len;
 
     p->body_bytes += bytes.len;
     if (!p->call->status) {
-        send_head(p, bytes, is_last);
+        send_head(p, bytes, is_last && !has_trailers);
     } else {
-        server_call_write(p->call, &piece, bytes.len ? 1 : 0, is_last);
+        server_call_write(p->call, &piece, bytes.len ? 1 : 0, is_last && !has_trailers);
     }
+    if (has_trailers) server_call_finish(p->call, p->trailers);
     if (is_last) mock_play_stop(p, p->has_failed ? MOCK_ENDED_FAULT : MOCK_ENDED_COMPLETE);
 }
 
@@ -95,6 +97,20 @@ static enum outcome stall(struct mock_play *p)
     return wait_until(p, p->due_us);
 }
 
+// The beginning of a chunk, or of a message of gRPC.
+static void tear(struct mock_play *p)
+{
+    str broken = p->endpoint ? p->endpoint->dialect->broken_event : STR("");
+    struct iovec torn[] = {stream_piece(STR("400\r\n")),
+                           stream_piece(str_sub(broken, 0, broken.len - 4))};
+
+    if (p->grpc && p->say) {
+        server_call_write(p->call, torn + 1, 1, false);
+    } else if (p->call->is_chunked && broken.len) {
+        server_call_write_raw(p->call, torn, 2);
+    }
+}
+
 static enum outcome fail(struct mock_play *p)
 {
     struct server_call *call = p->call;
@@ -104,15 +120,12 @@ static enum outcome fail(struct mock_play *p)
     p->entry->fault = end_name(end);
     if (!f->before_head && !call->status) send_head(p, STR(""), false);
     if (end == MOCK_END_STALL) return stall(p);
-    if (end == MOCK_END_TORN && call->is_chunked) {
-        str broken = p->endpoint->dialect->broken_event;
-        struct iovec torn[] = {stream_piece(STR("400\r\n")),
-                               stream_piece(str_sub(broken, 0, broken.len - 4))};
-        server_call_write_raw(call, torn, 2);
-    }
+    if (end == MOCK_END_TORN) tear(p);
     mock_play_stop(p, MOCK_ENDED_FAULT);
     if (end == MOCK_END_RESET) {
         server_call_abort(call);
+    } else if (end == MOCK_END_CLEAN && call->status && p->trailers.len) {
+        server_call_finish(call, p->trailers);
     } else if (end == MOCK_END_CLEAN && call->status) {
         server_call_write(call, NULL, 0, true);
     } else {
@@ -142,10 +155,10 @@ static err shape(struct mock_play *p, struct buf *out, str event)
 {
     const struct mock_fault *f = &p->rule->fault;
 
-    if (p->say && f->has_comments) TRY(buf_append(out, STR(": keep-alive\n\n")));
+    if (p->say && f->has_comments && !p->grpc) TRY(buf_append(out, STR(": keep-alive\n\n")));
     if (p->say && f->malformed_event == p->events + 1)
         return buf_append(out, p->endpoint->dialect->broken_event);
-    if (!p->say || !f->has_crlf) return buf_append(out, event);
+    if (!p->say || !f->has_crlf || p->grpc) return buf_append(out, event);
     while (event.len) {
         TRY(buf_append(out, str_cut(&event, '\n')));
         TRY(buf_append(out, STR("\r\n")));
@@ -231,13 +244,27 @@ static enum outcome send_part(struct mock_play *p)
     return wait_until(p, p->loop->now_us + (usec)f->drip_us);
 }
 
-static err write_event(struct mock_play *p)
+// To `*event`; of gRPC an error is no event, but what ends the call.
+static err write_event(struct mock_play *p, str *event)
 {
-    if (p->rule->fault.error_event != p->events + 1) return p->endpoint->next(p->say, p->scratch);
-    p->say->at.is_end = true;
-    p->has_failed = true;
-    p->entry->fault = STR("error_event");
-    return p->endpoint->fail(p->say, p->scratch);
+    bool is_error = p->rule->fault.error_event == p->events + 1;
+
+    buf_clear(p->scratch);
+    if (is_error) {
+        p->say->at.is_end = true;
+        p->has_failed = true;
+        p->entry->fault = STR("error_event");
+        if (p->grpc) p->trailers = p->endpoint->dialect->failed_trailers;
+        if (!p->grpc) TRY(p->endpoint->fail(p->say, p->scratch));
+    } else {
+        TRY(p->endpoint->next(p->say, p->scratch));
+    }
+    *event = buf_view(p->scratch);
+    if (!p->grpc || is_error) return OK;
+    buf_clear(&p->body);
+    TRY(mock_grpc_write(p->grpc, *event, &p->body));
+    *event = buf_view(&p->body);
+    return OK;
 }
 
 static enum outcome next_event(struct mock_play *p)
@@ -246,10 +273,7 @@ static enum outcome next_event(struct mock_play *p)
 
     if (is_over(p)) return finish(p);
     if (p->say) {
-        buf_clear(p->scratch);
-        err e = write_event(p);
-        if (e) return finish(p);
-        event = buf_view(p->scratch);
+        if (write_event(p, &event)) return finish(p);
     } else {
         p->is_body_sent = true;
     }

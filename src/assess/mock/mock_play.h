@@ -6,6 +6,7 @@
 #pragma once
 
 #include "assess/mock/mock_dialect.h"
+#include "assess/mock/mock_grpc.h"
 #include "assess/mock/mock_log.h"
 #include "http/server_call.h"
 
@@ -20,8 +21,10 @@ struct mock_play {
     struct mock_say *say;                 // of a stream, else NULL
     const struct mock_say *cost;          // the tokens of the answer; NULL: it costs nothing
     const struct mock_endpoint *endpoint; // of a stream
+    const struct mock_grpc_call *grpc;    // of an answer in messages of gRPC, else NULL
+    str trailers;                         // of such an answer: what ends it
     struct server_answer head;
-    struct buf body; // of an answer that is no stream
+    struct buf body; // of an answer that is no stream; else, of gRPC, one message
     struct buf rest; // of an event that goes out in parts
     struct random random;
     usec due_us;  // the next event

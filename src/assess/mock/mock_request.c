@@ -46,7 +46,7 @@ static err read_u64(struct reading *r, uint64_t max, uint64_t *out)
     return v.kind == JSON_NULL ? OK : json_to_u64(v, max, out);
 }
 
-static uint64_t count_words(str s)
+uint64_t mock_request_words(str s)
 {
     uint64_t words = 0;
     bool in_word = false;
@@ -178,7 +178,7 @@ static err read_content(struct reading *r, unsigned level, str *text)
     if (kind != JSON_ARRAY) {
         *text = STR("");
         TRY(read_str(r, text));
-        r->out->words += count_words(*text);
+        r->out->words += mock_request_words(*text);
         return OK;
     }
     TRY(enter(&r->json, JSON_ARRAY));
@@ -192,7 +192,7 @@ static err read_content(struct reading *r, unsigned level, str *text)
         } else if (part.has_media && !text->ptr) {
             *text = STR("");
         }
-        r->out->words += count_words(part.text);
+        r->out->words += mock_request_words(part.text);
     }
     return e == ERR_EOF ? OK : e;
 }

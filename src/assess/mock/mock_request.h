@@ -47,6 +47,9 @@ struct mock_request {
     bool has_input; // messages, a prompt or an input
 };
 
+// The words of a text.
+uint64_t mock_request_words(str s);
+
 // ERR_SYNTAX: no JSON object; ERR_TYPE: a member is of another type; ERR_RANGE: out of bounds;
 // ERR_LIMIT: nested too deeply. `*param` is then the member at fault, or empty.
 err mock_request_read(str body, struct arena *arena, struct mock_request *out, str *param);
