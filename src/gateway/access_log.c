@@ -8,10 +8,9 @@
 
 // "2026-01-31T23:59:59.123Z". The wall clock is read, and the part up to the second made, once a
 // second.
-static str timestamp(const struct exchange *x, char *out)
+static str timestamp(struct gateway *g, usec ended_us, char *out)
 {
-    struct gateway *g = x->gateway;
-    usec now = x->ended_us + g->wall_offset;
+    usec now = ended_us + g->wall_offset;
     usec second = now / 1'000'000;
     unsigned ms = (unsigned)(now / 1000 % 1000);
 
@@ -20,7 +19,7 @@ static str timestamp(const struct exchange *x, char *out)
         struct tm tm;
         if (!gmtime_r(&t, &tm)) return STR("");
         g->date_second = second;
-        g->wall_offset = clock_wall() - x->ended_us;
+        g->wall_offset = clock_wall() - ended_us;
         (void)strftime(g->date, sizeof(g->date), "%Y-%m-%dT%H:%M:%S.", &tm); // room is enough
     }
     size_t len = strlen(g->date);
@@ -97,11 +96,11 @@ static void put_attempt(struct buf *out, const struct exchange_attempt *a)
     put(out, STR("}"));
 }
 
-static void put_security(struct buf *out, const struct exchange *x)
+static void put_security(struct buf *out, const struct server_call *call)
 {
     struct stream_security security;
 
-    server_call_secured(x->call, &security);
+    server_call_secured(call, &security);
     put_str(out, STR(",\"tls\":"), security.version);
     put_str(out, STR(",\"client_subject\":"), str_from_c(security.subject));
 }
@@ -128,26 +127,63 @@ static void put_attempts(struct buf *out, const struct exchange *x)
     if (flight_write(&x->flight, x->call->started_us, out)) buf_clear(out);
 }
 
+// Begins a line: when, which, from whom.
+static void put_call(struct gateway *g, const struct server_call *call, str id, usec ended_us)
+{
+    struct buf *out = &g->log_line;
+    struct address peer = server_call_peer(call);
+    char text[ADDRESS_TEXT_MAX];
+    char date[40];
+
+    buf_clear(out);
+    put_str(out, STR("{\"time\":"), timestamp(g, ended_us, date));
+    put_str(out, STR(",\"request_id\":"), id);
+    put_str(out, STR(",\"client\":"), (str){.ptr = text, .len = stream_address_text(&peer, text)});
+    put_security(out, call);
+}
+
+static void put_answer(struct buf *out, const struct server_call *call, bool is_gone,
+                       bool is_stream)
+{
+    put_u64(out, STR(",\"status\":"), is_gone && !call->status ? 499 : call->status);
+    put(out, is_stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
+    put_u64(out, STR(",\"received_bytes\":"), call->received_bytes);
+    put_u64(out, STR(",\"sent_bytes\":"), call->sent_bytes);
+}
+
+// One that did not fit has lost its beginning; what it would have told is in the counters.
+static void end_line(struct gateway *g, str error)
+{
+    struct buf *out = &g->log_line;
+
+    put_str(out, STR(",\"error\":"), error);
+    put(out, STR("}"));
+    if (str_starts(buf_view(out), STR("{"))) log_writer_append(g->access_log, buf_view(out));
+}
+
+void access_log_write_call(struct gateway *g, const struct access_log_call *c, usec now)
+{
+    struct buf *out = &g->log_line;
+
+    if (!g->access_log) return;
+    put_call(g, c->call, c->id, now);
+    put_str(out, STR(",\"method\":"), c->call->head.method);
+    put_str(out, STR(",\"path\":"), c->path);
+    put_str(out, STR(",\"route\":"), c->route);
+    put_answer(out, c->call, c->is_gone, c->is_stream);
+    put_u64(out, STR(",\"duration_us\":"), (uint64_t)(now - c->call->started_us));
+    end_line(g, c->error);
+}
+
 void access_log_write(struct exchange *x)
 {
     struct gateway *g = x->gateway;
     struct buf *out = &g->log_line;
-    struct address peer = server_call_peer(x->call);
-    char text[ADDRESS_TEXT_MAX];
-    char date[40];
 
     if (!g->access_log) return;
-    buf_clear(out);
-    put_str(out, STR("{\"time\":"), timestamp(x, date));
-    put_str(out, STR(",\"request_id\":"), x->id);
-    put_str(out, STR(",\"client\":"), (str){.ptr = text, .len = stream_address_text(&peer, text)});
-    put_security(out, x);
+    put_call(g, x->call, x->id, x->ended_us);
     put_route(out, x);
-    put_u64(out, STR(",\"status\":"),
-            x->is_client_gone && !x->call->status ? 499 : x->call->status);
-    put(out, x->request.is_stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
-    put_u64(out, STR(",\"received_bytes\":"), x->call->received_bytes);
-    put_u64(out, STR(",\"sent_bytes\":"), x->call->sent_bytes);
+    put_answer(out, x->call, x->is_client_gone, x->request.is_stream);
     put_times(out, x);
     if (x->usage.is_known) {
         put_u64(out, STR(",\"input_tokens\":"), x->usage.input_tokens);
@@ -155,8 +191,5 @@ void access_log_write(struct exchange *x)
         if (x->is_estimated) put(out, STR(",\"is_estimated\":true"));
     }
     put_attempts(out, x);
-    put_str(out, STR(",\"error\":"), x->failure);
-    put(out, STR("}"));
-    // One that did not fit has lost its beginning; what it would have told is in the counters.
-    if (str_starts(buf_view(out), STR("{"))) log_writer_append(g->access_log, buf_view(out));
+    end_line(g, x->failure);
 }

@@ -3,10 +3,10 @@
 #include "base/number.h"
 #include "base/steps.h"
 #include "gateway/access_log.h"
+#include "gateway/call_record.h"
 #include "gateway/exchange_private.h"
 
 #include <assert.h>
-#include <string.h>
 
 // For what is added to a head, and for an upstream's, which may be larger than a client's.
 enum { HEAD_ROOM = GATEWAY_UPSTREAM_HEAD_MAX + 8 * 1024 };
@@ -40,32 +40,17 @@ static struct exchange *of_up(struct client_call *up)
     return container_of(up, struct exchange, up);
 }
 
-static void count_answer(struct metrics *m, unsigned status)
-{
-    switch (status / 100) {
-    case 2: metrics_add(&m->answers_2xx, 1); break;
-    case 3: metrics_add(&m->answers_3xx, 1); break;
-    case 4: metrics_add(&m->answers_4xx, 1); break;
-    case 5: metrics_add(&m->answers_5xx, 1); break;
-    default: break;
-    }
-}
-
 static void count(const struct exchange *x)
 {
     struct gateway *g = x->gateway;
     struct metrics *m = &g->metrics;
     const struct token_usage *usage = &x->usage;
 
-    count_answer(m, x->call->status);
-    if (x->is_client_gone) metrics_add(&m->clients_gone, 1);
-    metrics_add(&m->received_bytes, x->call->received_bytes);
-    metrics_add(&m->sent_bytes, x->call->sent_bytes);
+    call_record_count(m, x->call, x->ended_us, x->is_client_gone);
     if (usage->is_known) {
         metrics_add(&m->input_tokens, usage->input_tokens);
         metrics_add(&m->output_tokens, usage->output_tokens);
     }
-    metrics_observe(&m->duration, x->ended_us - x->call->started_us);
     if (!x->first_us) return;
     metrics_observe(&m->first_token, x->first_us - x->call->started_us);
     metrics_observe(&m->own, x->own_us);
@@ -430,26 +415,6 @@ static const struct server_call_events call_events = {
     .gone = on_gone,
 };
 
-// The client's own id if it is presentable, else one of ours.
-static str choose_id(struct exchange *x)
-{
-    const struct h1_field *given = h1_field_find(&x->call->head, STR("x-request-id"));
-    char *text = NULL;
-    uint64_t bits = 0;
-
-    if (given && given->value.len && given->value.len <= EXCHANGE_ID_MAX &&
-        h1_is_token(given->value))
-        return given->value;
-    text = arena_alloc_raw(&x->call->arena, 28);
-    memcpy(text, "req_", 4);
-    for (size_t i = 4; i < 28; i++) {
-        if ((i & 15) == 4) bits = random_u64(&x->gateway->random);
-        text[i] = "0123456789abcdef"[bits & 15];
-        bits >>= 4;
-    }
-    return (str){.ptr = text, .len = 28};
-}
-
 static void count_route(struct metrics *m, enum route_kind kind)
 {
     switch (kind) {
@@ -524,7 +489,7 @@ void exchange_start(struct gateway *g, struct server_call *call)
     x->idle_ms = TIME_NEVER;
     x->mode = EXCHANGE_PLAIN;
     x->route = route_of(call);
-    x->id = choose_id(x);
+    x->id = call_record_id(g, call);
     buf_init(&x->body, limits->body_bytes);
     buf_init(&x->head, (size_t)limits->head_bytes + HEAD_ROOM);
     buf_init(&x->answer, EXCHANGE_GATHER_MAX);
@@ -540,7 +505,8 @@ void exchange_start(struct gateway *g, struct server_call *call)
                                         .message = STR("Too many requests in flight.")});
         return;
     }
-    if (x->route.kind == ROUTE_UNKNOWN && exchange_door_find(x) && !x->door) return;
+    err e = x->route.kind == ROUTE_UNKNOWN ? exchange_door_find(x) : ERR_ABSENT;
+    if (e && e != ERR_ABSENT) return;
     dispatch(x);
 }
 

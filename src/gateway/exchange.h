@@ -49,7 +49,6 @@ enum {
     EXCHANGE_GATHER_MAX = 256 * 1024, // a larger answer passes in pieces
     EXCHANGE_TEXT_MAX = 256 * 1024,   // of an answer that can still be finished by another stream
     EXCHANGE_ATTEMPTS_MAX = 16,
-    EXCHANGE_ID_MAX = 128,
 };
 
 // One try at an upstream, in the call's arena.

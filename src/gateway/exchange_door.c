@@ -41,7 +41,7 @@ static void refuse_method(struct exchange *x)
     refuse_head(x, &why);
 }
 
-static bool open_door(struct exchange *x, const struct transcode_found *found)
+static err open_door(struct exchange *x, const struct transcode_found *found)
 {
     struct server_call *call = x->call;
     struct door *d = arena_new(&call->arena, struct door);
@@ -57,14 +57,14 @@ static bool open_door(struct exchange *x, const struct transcode_found *found)
     if (grpc_head_read(&call->head, &head, &why)) {
         x->failure = STR("not_grpc");
         refuse_head(x, &why);
-        return false;
+        return ERR_UNSUPPORTED;
     }
     grpc_call_init(&d->call, &head, found->route->method, message_max);
     x->door = d;
-    return true;
+    return OK;
 }
 
-bool exchange_door_find(struct exchange *x)
+err exchange_door_find(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
     bool is_grpc = grpc_head_is_grpc(head);
@@ -72,17 +72,17 @@ bool exchange_door_find(struct exchange *x)
     err e = transcode_routes_find(x->view->services.routes, head->method, x->route.path,
                                   &x->call->arena, &found);
 
-    if (e && !is_grpc) return false;
+    if (e && !is_grpc) return ERR_ABSENT;
     if (e) {
         refuse_method(x);
-        return true;
+        return ERR_UNSUPPORTED;
     }
-    if (!found.route->is_native) return false;
-    if (!open_door(x, &found)) return true;
+    if (!found.route->is_native) return ERR_ABSENT;
+    TRY(open_door(x, &found));
     x->route.dialect = &dialect_sluice;
     x->route.kind = ROUTE_CHAT;
     x->route.is_translated = true;
-    return true;
+    return OK;
 }
 
 void exchange_door_close(struct door *d)

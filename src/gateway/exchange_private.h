@@ -96,9 +96,9 @@ struct exchange_error exchange_answer_error_of(const struct exchange *x, err why
 void exchange_answer_json(struct exchange *x, unsigned status, str body);
 
 // exchange_door.c: clients that came by gRPC, or by the REST that is made of it.
-// Looks whether the request is for a service. False: it is not; else the exchange has its door, or
-// was answered.
-bool exchange_door_find(struct exchange *x);
+// Looks whether the request is for a service, and opens its door. ERR_ABSENT: it is not. After any
+// other error the client was told, and the exchange has ended.
+err exchange_door_find(struct exchange *x);
 // Takes NULL.
 void exchange_door_close(struct door *d);
 // The body is whole: unwraps it. After an error the client was told, and the exchange has ended.

@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include "gateway/exchange.h"
+#include "gateway/grpc_service.h"
 #include "provider/openai.h"
 
 #include <assert.h>
@@ -12,7 +13,9 @@ enum {
 
 static void on_call(struct server *s, struct server_call *call)
 {
-    exchange_start(container_of(s, struct gateway, server), call);
+    struct gateway *g = container_of(s, struct gateway, server);
+
+    if (!grpc_service_start(g, call)) exchange_start(g, call);
 }
 
 static str describe(struct server *s, unsigned status, const char *what, struct buf *out)
@@ -86,6 +89,7 @@ err gateway_apply(struct gateway *g, struct settings *settings)
     g->server.limits = server_limits_of(g, settings);
     g->client.limits = client_limits_of(settings);
     if (old && !old->exchange_count) gateway_view_retire(old);
+    grpc_service_tell(g);
     return OK;
 }
 
@@ -104,6 +108,7 @@ err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_opti
     list_init(&g->views);
     list_init(&g->exchanges);
     list_init(&g->waiting);
+    list_init(&g->services);
     cells_init(&g->cells, options->board, options->worker, loop->now);
     pool_init(&g->exchange_pool, sizeof(struct exchange), EXCHANGES_SPARE_MAX);
     buf_init(&g->log_line, LOG_LINE_MAX);
@@ -117,7 +122,7 @@ err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_opti
 
 void gateway_done(struct gateway *g)
 {
-    assert(list_is_empty(&g->exchanges));
+    assert(list_is_empty(&g->exchanges) && list_is_empty(&g->services));
     while (!list_is_empty(&g->views)) {
         gateway_view_end(current(g));
     }
@@ -131,12 +136,14 @@ void gateway_done(struct gateway *g)
 void gateway_drain(struct gateway *g)
 {
     server_drain(&g->server);
+    grpc_service_tell(g);
 }
 
 void gateway_stop(struct gateway *g)
 {
     struct link *next = NULL;
 
+    grpc_service_stop(g);
     for (struct link *l = g->exchanges.next; l != &g->exchanges; l = next) {
         next = l->next;
         exchange_stop(container_of(l, struct exchange, link), ERR_CANCELED);

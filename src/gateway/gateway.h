@@ -23,7 +23,8 @@ struct gateway {
     struct cells cells;
     struct pool exchange_pool;
     struct link exchanges;
-    struct link waiting; // exchanges, for a place in a cell
+    struct link waiting;  // exchanges, for a place in a cell
+    struct link services; // calls that the gateway answers by itself (grpc_service.h)
     struct random random;
     struct log_writer *access_log; // NULL: none is written
     unsigned shares;               // gateways that share the process's limits, this one included

@@ -9,6 +9,8 @@ err services_init(struct services *s, struct arena *arena)
     diag_init(&d);
     err e = descriptor_read(own_descriptors(), arena, &d, &s->own);
     if (!e) {
+        s->pools = &s->own;
+        s->pool_count = 1;
         const struct transcode_set set = {.pool = s->own};
         e = transcode_routes_build(&set, 1, arena, &d, &s->routes);
     }

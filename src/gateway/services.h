@@ -1,6 +1,7 @@
 // services: the gRPC services that a loop serves, by the paths that lead to them.
 //
-// Our own (proto/): Chat and Embeddings are answered by models, health and reflection by ourselves.
+// Our own (proto/): Chat and Embeddings are answered by models, health and reflection by ourselves
+// (grpc_service.h).
 // Made with a view, in its arena, and as immutable.
 #pragma once
 
@@ -17,6 +18,8 @@ enum service_kind {
 
 struct services {
     const struct descriptor_pool *own;
+    const struct descriptor_pool *const *pools; // of all services, our own first
+    size_t pool_count;
     const struct transcode_routes *routes;
 };
 
