@@ -94,7 +94,7 @@ struct settings_rate {
 
 struct settings_provider {
     str name;
-    str dialect; // "openai"
+    str dialect; // "openai", "anthropic" or "sluice"
     str base_url;
     struct settings_url url;
     str api_key; // secret; empty: none is sent, unless `api_keys` has some

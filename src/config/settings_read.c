@@ -150,6 +150,21 @@ static void check_keys_of_providers(struct settings_reader *r)
     }
 }
 
+// gRPC needs HTTP/2.
+static void check_http_of_providers(struct settings_reader *r)
+{
+    const struct settings *s = r->settings;
+    const struct yaml_node *list = yaml_get(r->root, STR("providers"));
+    const struct yaml_node *n = list ? list->first : NULL;
+
+    for (size_t i = 0; i < s->provider_count; i++, n = n->next) {
+        if (str_eq(s->providers[i].dialect, STR("sluice")) &&
+            str_eq(s->providers[i].http, STR("1.1")))
+            diag_add(r->diag, yaml_get(n, STR("http"))->place, STR("leave it out"),
+                     "http: sluice is spoken over HTTP/2");
+    }
+}
+
 static const struct diag_place *place_in_tls(struct settings_reader *r, str key)
 {
     const struct yaml_node *tls = yaml_get(yaml_get(r->root, STR("listen")), STR("tls"));
@@ -187,6 +202,7 @@ static void check_whole(struct settings_reader *r)
                  "listen and admin have the same address");
     }
     check_keys_of_providers(r);
+    check_http_of_providers(r);
     check_clients_of_tls(r);
     for (size_t i = 0; i < s->model_count; i++, n = n->next) {
         uint64_t sum = 0;

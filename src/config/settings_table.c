@@ -151,7 +151,8 @@ static const struct settings_field telemetry_fields[] = {
 };
 SECTION(telemetry, settings_telemetry);
 
-static const str dialects[] = {STR_INIT("openai"), STR_INIT("anthropic"), STR_INIT("")};
+static const str dialects[] = {STR_INIT("openai"), STR_INIT("anthropic"), STR_INIT("sluice"),
+                               STR_INIT("")};
 static const str versions[] = {STR_INIT("auto"), STR_INIT("1.1"), STR_INIT("2"), STR_INIT("")};
 static const str usages[] = {STR_INIT("as_asked"), STR_INIT("always"), STR_INIT("")};
 static const str prefills[] = {STR_INIT("none"), STR_INIT("plain"), STR_INIT("prefix"),
@@ -180,10 +181,12 @@ static const struct settings_field provider_fields[] = {
      .is_unique = true, .sentence = "What targets, metrics and logs call it."},
     {FIELD(CHOICE, settings_provider, dialect, "dialect"), .fallback = "openai",
      .choices = dialects,
-     .sentence = "The API it speaks. Requests of clients that speak another one are translated."},
+     .sentence = "The API it speaks. Requests of clients that speak another one are translated. "
+                 "`sluice` is another gateway like this, over gRPC."},
     {FIELD(URL, settings_provider, base_url, "base_url"),
      .second = offsetof(struct settings_provider, url), BOUNDS(1, 2048), .is_required = true,
-     .sentence = "Where its API begins, as its SDK wants it: `https://api.openai.com/v1`."},
+     .sentence = "Where its API begins, as its SDK wants it: `https://api.openai.com/v1`; of "
+                 "`sluice` the server: `http://10.0.0.2:8080`."},
     {FIELD(SECRET, settings_provider, api_key, "api_key"), BOUNDS(1, 8192),
      .sentence = "The key sent to it; none if absent. Take it from the environment: "
                  "`\"${OPENAI_API_KEY}\"`."},

@@ -2,7 +2,7 @@
 // the first and with the end of the body if it is the last. The upstream is read again only when
 // the client has taken what it was given.
 #include "codec/json.h"
-#include "codec/sse.h"
+#include "gateway/event_framing.h"
 #include "gateway/exchange_private.h"
 
 #include <assert.h>
@@ -28,6 +28,7 @@ static bool is_watched(enum route_kind kind)
 static enum answer_kind kind_of(const struct exchange *x)
 {
     if (x->route.kind == ROUTE_RESPONSES) return ANSWER_OPENAI_RESPONSES;
+    if (x->origin->dialect->is_grpc) return ANSWER_SLUICE;
     return x->origin->dialect == &dialect_anthropic ? ANSWER_ANTHROPIC : ANSWER_OPENAI_CHAT;
 }
 
@@ -38,6 +39,9 @@ static enum exchange_mode mode_for(const struct exchange *x)
                    (x->route.kind == ROUTE_JSON || x->route.kind == ROUTE_COUNT);
 
     if (!is_watched(x->route.kind) && !is_kept) return EXCHANGE_PLAIN;
+    if (exchange_grpc_is_answer(x))
+        return x->request.is_stream && !exchange_grpc_is_ended(x) ? EXCHANGE_EVENTS
+                                                                  : EXCHANGE_GATHER;
     if (has_type(x, STR("text/event-stream")) && x->up.head.status < 400) return EXCHANGE_EVENTS;
     if (x->up.body.framing == H1_LENGTH && x->up.body.left > x->answer.max) return EXCHANGE_PLAIN;
     return EXCHANGE_GATHER;
@@ -98,11 +102,11 @@ static void send(struct exchange *x, const struct iovec *iov, int count, bool is
 }
 
 // The first event of `*rest`, or what there is of it, cut off.
-static struct iovec cut_event(str *rest)
+static struct iovec cut_event(enum event_framing framing, str *rest)
 {
     size_t scanned = 0;
     size_t len = rest->len;
-    err e = sse_find_event(*rest, &scanned, &len);
+    err e = event_framing_find(framing, *rest, &scanned, &len);
     str event = str_sub(*rest, 0, e ? rest->len : len);
 
     *rest = str_sub(*rest, event.len, rest->len);
@@ -113,6 +117,7 @@ static struct iovec cut_event(str *rest)
 // once.
 static void send_events(struct exchange *x, const struct iovec *iov, int count, bool is_last)
 {
+    enum event_framing framing = x->door ? EVENT_FRAMING_GRPC : EVENT_FRAMING_SSE;
     struct iovec events[SERVER_CALL_PIECES_MAX];
     int filled = 0;
 
@@ -123,7 +128,7 @@ static void send_events(struct exchange *x, const struct iovec *iov, int count, 
                 send(x, events, filled, false);
                 filled = 0;
             }
-            events[filled++] = cut_event(&rest);
+            events[filled++] = cut_event(framing, &rest);
         }
     }
     send(x, events, filled, is_last);
@@ -267,10 +272,28 @@ static void finish_events(struct exchange *x, str forward, str tail)
     finish(x);
 }
 
+// Whether the call has ended well; else the attempt has failed. What came before is given.
+static bool has_ended_well(struct exchange *x, str forward)
+{
+    struct status status;
+
+    err e = exchange_grpc_end(x, &status);
+    if (!e) return x->relay.stream.is_done = true;
+    (void)deliver(x, forward); // worth having, if it can be read
+    if (e == ERR_REFUSED) {
+        exchange_grpc_fail(x, &status);
+    } else {
+        fail_events(x, e);
+    }
+    return false;
+}
+
 static void end_events(struct exchange *x, str forward)
 {
     str tail = STR("");
     err e = OK;
+
+    if (x->relay.stream.kind == ANSWER_SLUICE && !has_ended_well(x, forward)) return;
 
     // What was held may move when the end is looked at, so it goes out before; so does what stands
     // before a cut.
@@ -310,8 +333,9 @@ static bool is_refused(struct exchange *x)
 {
     unsigned status = x->up.head.status;
 
+    if (exchange_grpc_is_answer(x)) return false; // its status tells
     if (status >= 400) return !has_type(x, STR("application/json"));
-    return status < 300 && x->request.is_stream;
+    return status < 300 && (x->request.is_stream || x->origin->dialect->is_grpc);
 }
 
 // Events in a content coding can't be watched; the request asked for none.
@@ -389,11 +413,37 @@ static void emit_gathered(struct exchange *x, str held, str last)
     finish(x);
 }
 
+// The same of gRPC: a message, and the status that it ended with.
+static void end_message(struct exchange *x, str body)
+{
+    struct status status;
+    str message = STR("");
+
+    err e = exchange_grpc_end(x, &status);
+    if (e == ERR_REFUSED) {
+        exchange_grpc_fail(x, &status);
+        return;
+    }
+    if (!e) e = exchange_grpc_message(body, &message);
+    if (e) {
+        exchange_relay_cut(x, e);
+    } else if (x->is_released || x->request.is_stream) {
+        exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
+    } else {
+        x->attempt->usage = answer_usage(ANSWER_SLUICE, message);
+        emit_gathered(x, message, STR(""));
+    }
+}
+
 static bool end_gathered(struct exchange *x, str last)
 {
     str held = buf_view(&x->answer);
     str all = held.len ? held : last;
 
+    if (exchange_grpc_is_answer(x)) {
+        end_message(x, all);
+        return true;
+    }
     if (x->up.head.status >= 400 || is_refused(x)) return fail_gathered(x, all);
     if (is_stump(x, all)) {
         exchange_relay_cut(x, ERR_CLOSED);
@@ -463,7 +513,9 @@ static bool pull(struct exchange *x)
             exchange_relay_cut(x, e);
             return true;
         }
-        if (relay_piece(x, e ? STR("") : piece, e == ERR_EOF || up->body.is_done)) return true;
+        // Trailers come behind the last piece.
+        bool is_last = e == ERR_EOF || (up->body.is_done && !x->origin->dialect->is_grpc);
+        if (relay_piece(x, e ? STR("") : piece, is_last)) return true;
     }
     return false;
 }

@@ -64,8 +64,16 @@ static err put_dialect(const struct exchange *x, struct buf *out)
 
     if (x->is_translated)
         TRY(put_field(out, STR("content-type"), x->origin->dialect->content_type));
+    if (x->origin->dialect->is_grpc) TRY(exchange_grpc_fields(x, out));
     if (x->origin->dialect != &dialect_anthropic || is_told) return OK;
     return put_field(out, STR("anthropic-version"), STR("2023-06-01"));
+}
+
+static str chat_path(const struct exchange *x)
+{
+    const struct dialect *d = x->origin->dialect;
+
+    return d->whole_path.len && !x->request.is_stream ? d->whole_path : d->chat_path;
 }
 
 err exchange_request_head(struct exchange *x)
@@ -83,7 +91,7 @@ err exchange_request_head(struct exchange *x)
     TRY(buf_append(out, head->method));
     TRY(buf_append(out, STR(" ")));
     TRY(buf_append(out, x->origin->path_prefix));
-    TRY(buf_append(out, x->is_translated ? x->origin->dialect->chat_path : x->route.rest));
+    TRY(buf_append(out, x->is_translated ? chat_path(x) : x->route.rest));
     TRY(buf_append(out, STR(" HTTP/1.1\r\n")));
     TRY(buf_append(out, x->origin->head_fields[x->choice.key]));
     TRY(put_dialect(x, out));
@@ -204,13 +212,14 @@ static err translate(struct exchange *x)
     TRY(translation_write(t, x->origin->dialect, x->upstream_model, prefill));
     x->piece_count = gather_pieces(&t->body, t->pieces);
     x->pieces = t->pieces;
-    return OK;
+    return x->origin->dialect->is_grpc ? exchange_grpc_frame(x, t->pieces, &x->piece_count) : OK;
 }
 
 // A stream that was begun by a translation is finished by it, whatever the next upstream speaks.
 bool exchange_request_is_foreign(const struct exchange *x)
 {
     if (x->is_released && x->translation && x->translation->writer) return true;
+    if (x->origin->dialect->is_grpc) return true; // bytes pass where they are JSON
     return x->route.is_translated && x->origin->dialect != x->route.dialect;
 }
 

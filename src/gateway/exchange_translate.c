@@ -107,13 +107,16 @@ static struct chat_writer *writer_of(struct exchange *x)
 void exchange_translate_told(struct exchange *x, struct exchange_error *e)
 {
     struct chat_error told = {.status = e->status};
-    struct sse_event event;
-    bool has_told = x->is_translated && x->why && x->relay.failure == x->why;
+    struct sse_event event = {.data = buf_view(&x->relay.told)};
+    bool has_told = x->is_translated && x->why && x->relay.failure == x->why && event.data.len;
 
-    if (!has_told || sse_parse_event(buf_view(&x->relay.told), &x->translation->join, &event) ||
-        !event.has_data)
+    if (!has_told) return;
+    if (x->origin->dialect->is_grpc) {
+        told.status = x->up.head.status; // and the message is all that was told
+    } else if (sse_parse_event(event.data, &x->translation->join, &event) || !event.has_data) {
         return;
-    x->origin->dialect->read_error(e->status, event.data, &x->call->arena, &told);
+    }
+    x->origin->dialect->read_error(told.status, event.data, &x->call->arena, &told);
     e->status = told.status;
     e->message = told.message;
     e->code = told.code;

@@ -22,7 +22,7 @@ static const struct field_row rows[] = {
     {STR_INIT("request-id"), FIELD_NOT_UP | FIELD_REQUEST_ID},
     {STR_INIT("keep-alive"), HOP_BY_HOP},
     {STR_INIT("set-cookie"), FIELD_NOT_DOWN},
-    {STR_INIT("grpc-timeout"), FIELD_DEADLINE},
+    {STR_INIT("grpc-timeout"), FIELD_DEADLINE | FIELD_VENDOR},
     {STR_INIT("x-request-id"), FIELD_NOT_UP | FIELD_REQUEST_ID},
     {STR_INIT("authorization"), FIELD_CREDENTIAL},
     {STR_INIT("server-timing"), FIELD_NOT_DOWN},
@@ -56,11 +56,11 @@ static bool begins(str name, str prefix)
     return name.len > prefix.len && str_eq_nocase(str_sub(name, 0, prefix.len), prefix);
 }
 
-// What a vendor's API reads, and what its SDK says of itself.
+// What a vendor's API reads, what its SDK says of itself, and what is of a call over gRPC.
 static bool is_vendors(str name)
 {
     return begins(name, STR("x-stainless-")) || begins(name, STR("anthropic-")) ||
-           begins(name, STR("openai-"));
+           begins(name, STR("openai-")) || begins(name, STR("grpc-"));
 }
 
 unsigned field_rules_of(str name)

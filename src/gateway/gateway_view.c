@@ -140,17 +140,18 @@ static err init_origin(struct gateway_view *v, struct gateway_origin *o,
                        const struct settings_provider *p)
 {
     static const str alpn[] = {STR_INIT("h2"), STR_INIT("http/1.1")};
-    enum client_protocol protocol = protocol_of(p->http);
     struct dial_target target = {.host = p->url.host, .port = p->url.port};
+    o->provider = p;
+    init_dialect(v, o);
+    init_keys(v, o);
+    // gRPC is spoken over HTTP/2 alone.
+    enum client_protocol protocol = o->dialect->is_grpc ? CLIENT_PROTOCOL_H2 : protocol_of(p->http);
     struct tls_client_options options = {
         .is_unverified = !p->tls_verify,
         .ca_file = p->ca_file,
         .protocols = protocol == CLIENT_PROTOCOL_H1 ? alpn + 1 : alpn,
         .protocol_count = protocol == CLIENT_PROTOCOL_AUTO ? 2 : 1};
 
-    o->provider = p;
-    init_dialect(v, o);
-    init_keys(v, o);
     if (p->url.is_tls) TRY(tls_client_open(&options, NULL, &target.tls));
     client_origin_init(&o->origin, &v->gateway->client, &target);
     o->origin.protocol = protocol;

@@ -4,7 +4,8 @@
 
 #include "codec/json.h"
 #include "codec/json_write.h"
-#include "codec/sse.h"
+#include "gateway/event_framing.h"
+#include "provider/sluice_stream.h"
 
 enum verdict { PASSES, DROPPED, SPLICED };
 
@@ -42,12 +43,18 @@ static bool has_blocks(const struct relay *r)
     return r->stream.kind == ANSWER_ANTHROPIC && !r->is_translated;
 }
 
+static enum event_framing framing_of(const struct relay *r)
+{
+    return r->stream.kind == ANSWER_SLUICE ? EVENT_FRAMING_GRPC : EVENT_FRAMING_SSE;
+}
+
 // The event again, as one line, with `text` in the place of its own. Several data lines were joined
 // by line feeds, which are white space to JSON.
 static err splice_content(struct relay *r, str data, str text)
 {
     struct buf quoted;
 
+    if (r->stream.kind == ANSWER_SLUICE) return sluice_stream_splice(&r->splice, data, text);
     buf_init(&quoted, 6 * text.len + 2);
     err e = json_write_quoted(&quoted, text);
     str raw = str_sub(buf_view(&quoted), 1, buf_len(&quoted) - 2);
@@ -182,7 +189,7 @@ static err take_repeated(struct relay *r, str bytes, str data, enum verdict *v)
 
     *v = r->is_translated && is_receipt(r) ? PASSES : DROPPED;
     if (d->content.len) {
-        text = json_decode(d->content, &r->arena);
+        text = d->is_plain ? d->content : json_decode(d->content, &r->arena);
         TRY(find_new(r, text, &fresh));
     }
     if (is_misplaced(r) || (fresh.len && r->transcript->is_ended)) return ERR_TYPE;
@@ -198,9 +205,13 @@ static err take_event(struct relay *r, str bytes, enum verdict *v)
     struct sse_event event;
 
     *v = PASSES;
-    TRY(sse_parse_event(bytes, &r->join, &event));
+    TRY(event_framing_parse(framing_of(r), bytes, &r->join, &event));
     if (!event.has_data) {
         if (r->manner != RELAY_FIRST) *v = DROPPED;
+        return OK;
+    }
+    if (!event.data.len && r->stream.kind == ANSWER_SLUICE) { // which would stand for the end
+        *v = DROPPED;
         return OK;
     }
     err e = answer_stream_event(&r->stream, event.data);
@@ -239,11 +250,11 @@ static err find_event(struct relay *r, str bytes, size_t at, size_t *len)
     str rest = str_sub(bytes, at, bytes.len);
 
     if (!rest.len) return ERR_AGAIN;
-    bool is_part = sse_find_event(rest, &r->scanned, len) != OK;
-    if ((is_part ? rest.len : *len) > r->event_bytes_max) return ERR_LIMIT;
-    if (is_part) return ERR_AGAIN;
-    r->scanned = 0;
-    return OK;
+    err e = event_framing_find(framing_of(r), rest, &r->scanned, len);
+    if (e == ERR_SYNTAX) return e;
+    if (*len > r->event_bytes_max) return ERR_LIMIT;
+    if (!e) r->scanned = 0;
+    return e;
 }
 
 // The whole events at the front of `bytes`, of which `*whole` are taken: what of them goes on.
@@ -304,6 +315,7 @@ static err end_event(struct relay *r, str *tail)
     r->ready = 0;
     buf_clear(&r->out);
     held = buf_view(&r->hold);
+    if (held.len && r->stream.kind == ANSWER_SLUICE) return ERR_CLOSED; // within a message
     // A lone LF is the rest of the CRLF that ended the last event.
     if (!held.len || str_eq(held, STR("\n"))) {
         *tail = held;
@@ -335,7 +347,8 @@ err relay_end(struct relay *r, str *tail)
     TRY(end_event(r, tail));
     if (!answer_stream_is_complete(&r->stream)) return ERR_CLOSED;
     if (r->manner != RELAY_FIRST) return ERR_TYPE; // all of it, and not what was delivered
-    if (r->stream.is_done || r->stream.has_failed) return OK;
+    if (r->stream.kind == ANSWER_SLUICE) *tail = STR("\0\0\0\0\0"); // stands for the end
+    if (r->stream.kind == ANSWER_SLUICE || r->stream.is_done || r->stream.has_failed) return OK;
     if (!buf_len(&r->out)) TRY(buf_append(&r->out, *tail));
     TRY(buf_append(&r->out, end_mark(r->stream.kind)));
     *tail = buf_view(&r->out);

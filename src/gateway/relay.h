@@ -50,5 +50,6 @@ void relay_done(struct relay *r);
 err relay_take(struct relay *r, str piece, str *forward);
 
 // The upstream's stream has ended. OK: the answer is complete; `*tail` is what is still to be
-// sent, maybe nothing. ERR_CLOSED: it was cut, behind `*tail`; ERR_REFUSED and ERR_TYPE as above.
+// sent, maybe nothing; over gRPC an empty message, which stands for the end in what is made of it.
+// ERR_CLOSED: it was cut, behind `*tail`; ERR_REFUSED and ERR_TYPE as above.
 err relay_end(struct relay *r, str *tail);

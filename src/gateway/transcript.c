@@ -35,7 +35,8 @@ void transcript_note(struct transcript *t, const struct answer_delta *d, bool ha
     t->has_other = d->has_other || (has_blocks && d->begins_block);
     if (d->content.len) {
         // Mostly there is nothing to decode, and nothing comes from the arena.
-        t->has_other |= buf_append(&t->text, json_decode(d->content, arena)) != OK;
+        str text = d->is_plain ? d->content : json_decode(d->content, arena);
+        t->has_other |= buf_append(&t->text, text) != OK;
         t->tokens++;
     }
     if (t->has_other) buf_done(&t->text);

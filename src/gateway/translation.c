@@ -1,7 +1,7 @@
 #include "gateway/translation.h"
 
 #include "base/list.h"
-#include "codec/sse.h"
+#include "gateway/event_framing.h"
 
 #include <string.h>
 
@@ -115,15 +115,16 @@ void translation_begin(struct translation *t, bool has_begun)
 
 static err take_events(struct translation *t, str events)
 {
+    enum event_framing framing = t->upstream->is_grpc ? EVENT_FRAMING_GRPC : EVENT_FRAMING_SSE;
     struct sse_event event;
 
     while (events.len) {
         size_t scanned = 0;
         size_t len = 0;
         // A line end more than the last event has is none of the next.
-        if (sse_find_event(events, &scanned, &len))
+        if (event_framing_find(framing, events, &scanned, &len))
             return str_eq(events, STR("\n")) ? OK : ERR_SYNTAX;
-        TRY(sse_parse_event(str_sub(events, 0, len), &t->join, &event));
+        TRY(event_framing_parse(framing, str_sub(events, 0, len), &t->join, &event));
         if (event.has_data) TRY(t->reader->take(t->reader, event.data, &t->sink));
         if (t->scratch.held > SCRATCH_CHUNK) arena_reset(&t->scratch);
         events = str_sub(events, len, events.len);

@@ -8,7 +8,12 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum answer_kind { ANSWER_OPENAI_CHAT, ANSWER_OPENAI_RESPONSES, ANSWER_ANTHROPIC };
+enum answer_kind {
+    ANSWER_OPENAI_CHAT,
+    ANSWER_OPENAI_RESPONSES,
+    ANSWER_ANTHROPIC,
+    ANSWER_SLUICE, // our own, over gRPC
+};
 
 // Tokens as a provider counts them, in the sense that all providers' counts can be given: input is
 // all of the prompt, whether it was cached or not; output is all that was made, reasoning included.
@@ -29,6 +34,7 @@ struct token_usage {
 struct answer_delta {
     str content;        // of choice 0: its text, raw, without quotes: a view of the event; `ptr` is
                         // NULL where it has none
+    bool is_plain;      // that text is no JSON, but UTF-8 as it is
     bool has_reasoning; // and not just an empty one, as with all below
     bool has_other;     // part of the answer that is not choice 0's text: tool calls, a refusal,
                         // audio, log probabilities, another choice; of responses any part; of
@@ -46,7 +52,7 @@ struct answer_stream {
     uint64_t choices_seen;     // a bit a choice index
     uint64_t choices_finished;
     uint64_t text_block; // of Anthropic's: the index of the first text, plus 1; 0: none yet
-    bool is_done;        // "[DONE]" or message_stop came
+    bool is_done;        // "[DONE]" or message_stop came; over gRPC the call has ended well
     bool is_finished;    // a finish came
     bool has_failed;     // an in-band error came: the upstream has told the client itself
     bool has_content;    // any part of an answer came, or a finish: more than a receipt or a role
@@ -60,7 +66,8 @@ struct answer_stream {
 // dialect; the state is then as before.
 err answer_stream_event(struct answer_stream *s, str data);
 
-// Whether the stream may end here: at a finish or a mark of the end.
+// Whether the stream may end here: at a finish or a mark of the end; over gRPC where there are
+// both.
 bool answer_stream_is_complete(const struct answer_stream *s);
 
 // The token counts of an answer that came whole; unknown where it has none.

@@ -48,6 +48,8 @@ struct dialect {
     str name;         // as in the settings
     str content_type; // of requests and whole answers
     str chat_path;    // behind the version: where a chat is asked for
+    str whole_path;   // where one is that comes whole; empty: the same
+    bool is_grpc;     // messages go in the frames of gRPC, and how a call ends in its trailers
     err (*read_request)(str body, struct arena *a, struct chat_request *out, struct chat_notes *n);
     err (*write_request)(const struct chat_request *q, struct gather *out, struct chat_notes *n);
     err (*read_answer)(str body, struct arena *a, struct chat_answer *out);

@@ -1,5 +1,5 @@
-// Errors over gRPC are statuses; over the REST that is made of it they are JSON, as
-// google.rpc.Status has it, and that is what is written and read here.
+// Errors over gRPC are statuses: what is read here is the message of one, and what is written is
+// JSON, as google.rpc.Status has it over the REST that is made of it.
 #include "codec/json.h"
 #include "codec/json_write.h"
 #include "provider/sluice.h"
@@ -31,6 +31,8 @@ const struct dialect dialect_sluice = {
     .name = STR_INIT("sluice"),
     .content_type = STR_INIT("application/grpc"),
     .chat_path = STR_INIT("/sluice.v1.Chat/Stream"),
+    .whole_path = STR_INIT("/sluice.v1.Chat/Complete"),
+    .is_grpc = true,
     .read_request = sluice_read_request,
     .write_request = sluice_write_request,
     .read_answer = sluice_answer_read,

@@ -387,6 +387,36 @@ enum failure failure_of_answer(unsigned status, str body)
     return !end && c.has_error ? of_clues(status_of(&c), &c) : FAILURE_NONE;
 }
 
+enum failure failure_of_status(unsigned code, str message)
+{
+    static const struct {
+        enum failure failure;
+        unsigned http; // whose phrases its messages may hold
+    } codes[] = {
+        {FAILURE_NONE, 0},         // OK
+        {FAILURE_SERVER, 0},       // CANCELLED, though not by us
+        {FAILURE_SERVER, 500},     // UNKNOWN
+        {FAILURE_CLIENT, 400},     // INVALID_ARGUMENT
+        {FAILURE_SILENT, 0},       // DEADLINE_EXCEEDED
+        {FAILURE_ABSENT, 404},     // NOT_FOUND
+        {FAILURE_CLIENT, 0},       // ALREADY_EXISTS
+        {FAILURE_DENIED, 403},     // PERMISSION_DENIED
+        {FAILURE_LIMITED, 429},    // RESOURCE_EXHAUSTED
+        {FAILURE_CLIENT, 400},     // FAILED_PRECONDITION
+        {FAILURE_OVERLOADED, 0},   // ABORTED
+        {FAILURE_CLIENT, 400},     // OUT_OF_RANGE
+        {FAILURE_UNEXPECTED, 0},   // UNIMPLEMENTED
+        {FAILURE_SERVER, 500},     // INTERNAL
+        {FAILURE_OVERLOADED, 503}, // UNAVAILABLE
+        {FAILURE_SERVER, 0},       // DATA_LOSS
+        {FAILURE_DENIED, 401},     // UNAUTHENTICATED
+    };
+
+    if (code >= sizeof(codes) / sizeof(*codes)) return FAILURE_SERVER;
+    enum failure f = codes[code].http ? of_message(codes[code].http, message) : FAILURE_NONE;
+    return f ? f : codes[code].failure;
+}
+
 enum failure failure_of_event(str data)
 {
     err end = OK;

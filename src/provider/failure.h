@@ -52,6 +52,9 @@ str failure_name(enum failure f);
 // FAILURE_NONE for a status of success, unless the body is nothing but an error.
 enum failure failure_of_answer(unsigned status, str body);
 
+// The class of a call of gRPC that ended with a code (google/rpc/code.proto) and a message.
+enum failure failure_of_status(unsigned code, str message);
+
 // The class of an event that a stream reported an error with; FAILURE_NONE for one that has none,
 // FAILURE_SERVER for one that says nothing known, or can't be read.
 enum failure failure_of_event(str data);

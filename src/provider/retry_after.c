@@ -290,6 +290,7 @@ err retry_after_read(const struct h1_head *head, usec wall_now, msec *out)
     uint64_t us = 0;
 
     if (!read_decimal(value_of(head, STR("retry-after-ms")), 1000, &us) &&
+        !read_decimal(value_of(head, STR("grpc-retry-pushback-ms")), 1000, &us) &&
         !read_decimal(seconds, SECOND_US, &us) && !read_date(seconds, wall_now, &us) &&
         !read_resets(head, wall_now, &us))
         return ERR_ABSENT;

@@ -1,9 +1,9 @@
 // retry_after: how long an answer asks to be left alone.
 //
-// Read in this order, the first that is usable: retry-after-ms (OpenAI's SDKs), retry-after in
-// seconds or as a date (RFC 9110 section 10.2.3), and the resets of those of OpenAI's or
-// Anthropic's rate limits that have nothing remaining. What can't be read is passed over, not an
-// error. Pure.
+// Read in this order, the first that is usable: retry-after-ms (OpenAI's SDKs) and
+// grpc-retry-pushback-ms (gRPC), retry-after in seconds or as a date (RFC 9110 section 10.2.3), and
+// the resets of those of OpenAI's or Anthropic's rate limits that have nothing remaining. What
+// can't be read is passed over, not an error. Pure.
 #pragma once
 
 #include "base/time.h"

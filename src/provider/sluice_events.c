@@ -9,30 +9,42 @@
 #include "provider/sluice_parts.h"
 
 enum {
-    CHOICES_MAX = 16, // of a stream that are told apart, as the next
-    TOOLS_MAX = 128,
+    TOOLS_MAX = 128,      // of a choice, in a stream
     SCRATCH_BYTES = 1024, // of an event; more than most texts decode to
 };
 
 // --- Reading ---
 
+// What is known of a choice, once it says something.
+struct read_choice {
+    uint32_t tool_parts[TOOLS_MAX]; // the part that each call is
+    uint32_t tool_count;
+};
+
 struct reader {
     struct chat_reader base;
-    uint32_t tool_parts[CHOICES_MAX][TOOLS_MAX]; // the part that each call is
-    uint32_t tool_count[CHOICES_MAX];
+    struct arena *arena;
+    struct read_choice *choices[CHAT_CHOICES_MAX];
 };
+
+static struct read_choice *read_choice_of(struct reader *r, uint32_t index)
+{
+    if (!r->choices[index]) r->choices[index] = arena_new(r->arena, struct read_choice);
+    return r->choices[index];
+}
 
 static err take_tool_call(struct reader *r, struct sluice_reading *in, str message,
                           struct chat_event *e)
 {
+    struct read_choice *c = read_choice_of(r, e->choice);
     struct protobuf_reader p;
     struct protobuf_field f;
     err end = OK;
 
-    if (r->tool_count[e->choice] == TOOLS_MAX) return ERR_SYNTAX;
+    if (c->tool_count == TOOLS_MAX) return ERR_SYNTAX;
     e->kind = CHAT_EVENT_TOOL_CALL;
-    e->tool = r->tool_count[e->choice]++;
-    r->tool_parts[e->choice][e->tool] = e->part;
+    e->tool = c->tool_count++;
+    c->tool_parts[e->tool] = e->part;
     protobuf_reader_init(&p, message);
     while (!(end = protobuf_next(&p, &f))) {
         if (f.number == SLUICE_CALL_ID) TRY(sluice_wire_text(in, &f, &e->id));
@@ -41,10 +53,12 @@ static err take_tool_call(struct reader *r, struct sluice_reading *in, str messa
     return end == ERR_EOF ? OK : ERR_SYNTAX;
 }
 
-static err find_tool(const struct reader *r, struct chat_event *e)
+static err find_tool(struct reader *r, struct chat_event *e)
 {
-    for (uint32_t i = 0; i < r->tool_count[e->choice]; i++) {
-        if (r->tool_parts[e->choice][i] != e->part) continue;
+    const struct read_choice *c = read_choice_of(r, e->choice);
+
+    for (uint32_t i = 0; i < c->tool_count; i++) {
+        if (c->tool_parts[i] != e->part) continue;
         e->tool = i;
         return OK;
     }
@@ -84,7 +98,7 @@ static err take_delta(struct reader *r, struct sluice_reading *in, str message,
         if (f.number == SLUICE_DELTA_PART) e.part = (uint32_t)f.value;
         if (f.number >= SLUICE_DELTA_TEXT && f.number <= SLUICE_DELTA_REFUSAL) kind = f;
     }
-    if (end != ERR_EOF || e.choice >= CHOICES_MAX) return ERR_SYNTAX;
+    if (end != ERR_EOF || e.choice >= CHAT_CHOICES_MAX) return ERR_SYNTAX;
     if (!kind.number || kind.wire != PROTOBUF_BYTES) return OK; // log probabilities alone, say
     if (take_kind(r, in, &kind, &e)) return ERR_SYNTAX;
     return sink->event(sink, &e);
@@ -118,7 +132,7 @@ static err take_finish(struct sluice_reading *in, str message, struct chat_sink 
         if (f.number == SLUICE_END_REASON) e.finish = sluice_answer_finish(f.value);
         if (f.number == SLUICE_END_STOP_SEQUENCE) TRY(sluice_wire_text(in, &f, &e.stop_sequence));
     }
-    if (end != ERR_EOF || e.choice >= CHOICES_MAX) return ERR_SYNTAX;
+    if (end != ERR_EOF || e.choice >= CHAT_CHOICES_MAX) return ERR_SYNTAX;
     if (chat_text_has(e.stop_sequence)) e.finish = CHAT_FINISH_STOP_SEQUENCE;
     return sink->event(sink, &e);
 }
@@ -157,23 +171,33 @@ struct chat_reader *sluice_events_reader_new(struct arena *a)
     struct reader *r = arena_new(a, struct reader);
 
     r->base.take = take;
+    r->arena = a;
     return &r->base;
 }
 
 // --- Writing ---
 
+struct written_choice {
+    uint32_t tool_parts[TOOLS_MAX];
+    uint32_t part_count;
+    uint32_t source_part; // of the newest part, as its reader numbers it
+    enum chat_event_kind kind;
+};
+
 struct writer {
     struct chat_writer base;
     struct chat_reply reply;
+    struct arena *arena;
     struct arena scratch; // of one event
     bool has_started;
-    struct {
-        uint32_t tool_parts[TOOLS_MAX];
-        uint32_t part_count;
-        uint32_t source_part; // of the newest part, as its reader numbers it
-        enum chat_event_kind kind;
-    } choices[CHOICES_MAX];
+    struct written_choice *choices[CHAT_CHOICES_MAX];
 };
+
+static struct written_choice *written_choice_of(struct writer *w, uint32_t index)
+{
+    if (!w->choices[index]) w->choices[index] = arena_new(w->arena, struct written_choice);
+    return w->choices[index];
+}
 
 static void put_start(struct writer *w, struct protobuf_writer *out, const struct chat_event *e)
 {
@@ -197,18 +221,16 @@ static bool continues(enum chat_event_kind kind, enum chat_event_kind before)
 // The number of the part that an event is of.
 static uint32_t part_of(struct writer *w, const struct chat_event *e)
 {
-    uint32_t *tools = w->choices[e->choice].tool_parts;
-    uint32_t *count = &w->choices[e->choice].part_count;
-    bool is_more =
-        *count && continues(e->kind, w->choices[e->choice].kind) &&
-        (e->kind == CHAT_EVENT_SIGNATURE || e->part == w->choices[e->choice].source_part);
+    struct written_choice *c = written_choice_of(w, e->choice);
+    bool is_more = c->part_count && continues(e->kind, c->kind) &&
+                   (e->kind == CHAT_EVENT_SIGNATURE || e->part == c->source_part);
 
-    if (e->kind == CHAT_EVENT_ARGUMENTS) return tools[e->tool % TOOLS_MAX];
-    if (e->kind != CHAT_EVENT_TOOL_CALL && is_more) return *count - 1;
-    if (e->kind == CHAT_EVENT_TOOL_CALL) tools[e->tool % TOOLS_MAX] = *count;
-    w->choices[e->choice].kind = e->kind;
-    w->choices[e->choice].source_part = e->part;
-    return (*count)++;
+    if (e->kind == CHAT_EVENT_ARGUMENTS) return c->tool_parts[e->tool];
+    if (e->kind != CHAT_EVENT_TOOL_CALL && is_more) return c->part_count - 1;
+    if (e->kind == CHAT_EVENT_TOOL_CALL) c->tool_parts[e->tool] = c->part_count;
+    c->kind = e->kind;
+    c->source_part = e->part;
+    return c->part_count++;
 }
 
 static void put_delta(struct writer *w, struct protobuf_writer *out, const struct chat_event *e)
@@ -281,7 +303,8 @@ static err put(struct chat_writer *base, const struct chat_event *e, struct buf 
     bool is_told = e->kind == CHAT_EVENT_END || (e->kind == CHAT_EVENT_START && w->has_started) ||
                    (e->kind == CHAT_EVENT_USAGE && !e->usage.is_known);
 
-    if (is_told || e->choice >= CHOICES_MAX) return OK;
+    if (is_told) return OK;
+    if (e->choice >= CHAT_CHOICES_MAX || e->tool >= TOOLS_MAX) return ERR_LIMIT;
     w->has_started |= e->kind == CHAT_EVENT_START;
     arena_init_in(&w->scratch, room, sizeof(room), SCRATCH_BYTES);
     err failure = put_frame(w, e, out);
@@ -304,6 +327,7 @@ struct chat_writer *sluice_events_writer_new(struct arena *a, const struct chat_
 
     w->base = (struct chat_writer){.put = put, .fail = fail};
     w->reply = *r;
+    w->arena = a;
     w->has_started = r->is_resumed;
     return &w->base;
 }
