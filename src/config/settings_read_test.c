@@ -182,6 +182,9 @@ TEST(settings_read_refuses_bad_providers)
                   STR("f:2:46: dialect: \"opnai\" is not known (did you mean \"openai\"?)\n"));
     check_refused(STR("providers:\n  - {name: a, base_url: \"http://a\", dialect: cobol}\n"),
                   STR("f:2:46: dialect: \"cobol\" is not known (known: openai)\n"));
+    check_refused(
+        STR("providers:\n  - {name: a, base_url: \"http://a\", dialect: sluice, http: \"1.1\"}\n"),
+        STR("f:2:60: http: sluice is spoken over HTTP/2 (leave it out)\n"));
     check_refused(STR("providers:\n  - {name: a, base_url: \"http://a\", tls_verify: yes}\n"),
                   STR("f:2:49: tls_verify: \"yes\" is not a switch (write true or false)\n"));
     check_refused(

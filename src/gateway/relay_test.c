@@ -340,3 +340,87 @@ TEST(relay_keeps_the_usage_that_nobody_asked_for)
     CHECK_EQ(r.stream.usage.output_tokens, 2);
     relay_done(&r);
 }
+
+// --- Frames of gRPC ---
+
+#define FRAME(len, message) "\0\0\0\0" len message
+#define SAYS_HI FRAME("\x06", "\x12\x04\x1a\x02hi")
+#define ENDS FRAME("\x04", "\x1a\x02\x10\x01")
+#define NOTHING FRAME("\0", "")
+
+// Passes `text` in pieces; the call then ends well where `is_done`.
+static err pass_frames(str text, struct random *random, bool is_done, struct buf *out)
+{
+    struct transcript none;
+    struct relay r;
+    str tail = STR("");
+    err e = OK;
+
+    transcript_init(&none, 0);
+    relay_init(&r, ANSWER_SLUICE, 64, &none, RELAY_FIRST);
+    while (text.len && !e) {
+        size_t len = random ? 1 + random_below(random, text.len) : text.len;
+        str forward = STR("");
+        e = relay_take(&r, str_sub(text, 0, len), &forward);
+        CHECK_EQ(buf_append(out, forward), OK);
+        text = str_sub(text, len, text.len);
+    }
+    r.stream.is_done = is_done;
+    if (!e) e = relay_end(&r, &tail);
+    if (!e) CHECK_EQ(buf_append(out, tail), OK);
+    relay_done(&r);
+    return e;
+}
+
+static void expect_frames(str text, bool is_done, err want, str passed)
+{
+    struct random random;
+    struct buf out;
+
+    random_init(&random, test_seed());
+    buf_init(&out, 10'000);
+    for (int i = 0; i < 50; i++) {
+        buf_clear(&out);
+        CHECK_EQ(pass_frames(text, i ? &random : NULL, is_done, &out), want);
+        CHECK_SAME(buf_view(&out), passed);
+    }
+    buf_done(&out);
+}
+
+TEST(relay_passes_frames_and_marks_the_end_that_none_tells)
+{
+    expect_frames(STR(SAYS_HI SAYS_HI ENDS), true, OK, STR(SAYS_HI SAYS_HI ENDS NOTHING));
+    // One that is empty would be taken for that mark.
+    expect_frames(STR(SAYS_HI NOTHING SAYS_HI ENDS), true, OK, STR(SAYS_HI SAYS_HI ENDS NOTHING));
+}
+
+TEST(relay_takes_no_stream_of_frames_for_whole_without_a_finish_and_a_good_end)
+{
+    expect_frames(STR(SAYS_HI ENDS), false, ERR_CLOSED, STR(SAYS_HI ENDS));
+    expect_frames(STR(SAYS_HI), true, ERR_CLOSED, STR(SAYS_HI));
+    expect_frames(STR(SAYS_HI ENDS "\0\0\0"), true, ERR_CLOSED, STR(SAYS_HI ENDS));
+}
+
+TEST(relay_ends_at_a_frame_that_is_none_or_too_large)
+{
+    expect_frames(STR(SAYS_HI FRAME("\x02", "\x12\x09")), true, ERR_SYNTAX, STR(SAYS_HI));
+    expect_frames(STR(SAYS_HI "\x01\0\0\0\x02hi"), true, ERR_SYNTAX, STR(SAYS_HI));
+    expect_frames(STR(SAYS_HI "\0\0\0\0\x50"), true, ERR_LIMIT, STR(SAYS_HI));
+}
+
+TEST(relay_finishes_an_answer_with_the_frames_of_another_stream)
+{
+    struct transcript t;
+    struct relay r;
+    str forward = STR("");
+
+    transcript_init(&t, 100);
+    t.is_kept = true;
+    CHECK_EQ(buf_append(&t.text, STR("h")), OK);
+    relay_init(&r, ANSWER_SLUICE, 64, &t, RELAY_REPLAY);
+    CHECK_EQ(relay_take(&r, STR(SAYS_HI SAYS_HI ENDS), &forward), OK);
+    CHECK_SAME(forward, STR(FRAME("\x05", "\x12\x03\x1a\x01i") SAYS_HI ENDS));
+    CHECK_STR(buf_view(&t.text), "hihi");
+    relay_done(&r);
+    transcript_done(&t);
+}

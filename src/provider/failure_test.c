@@ -460,6 +460,25 @@ TEST(failure_of_an_event_that_reports_none_is_none)
     check_event("not JSON", FAILURE_SERVER);
 }
 
+TEST(failure_of_a_status_is_what_its_code_means)
+{
+    static const enum failure want[] = {
+        FAILURE_NONE,       FAILURE_SERVER, FAILURE_SERVER,     FAILURE_CLIENT,  FAILURE_SILENT,
+        FAILURE_ABSENT,     FAILURE_CLIENT, FAILURE_DENIED,     FAILURE_LIMITED, FAILURE_CLIENT,
+        FAILURE_OVERLOADED, FAILURE_CLIENT, FAILURE_UNEXPECTED, FAILURE_SERVER,  FAILURE_OVERLOADED,
+        FAILURE_SERVER,     FAILURE_DENIED, FAILURE_SERVER, // a code that there is not
+    };
+
+    for (unsigned code = 0; code < sizeof(want) / sizeof(want[0]); code++) {
+        CHECK_EQ(failure_of_status(code, STR("no.")), want[code]);
+    }
+    // And its message, where that says more.
+    CHECK_EQ(failure_of_status(3, STR("This model's maximum context length is 4 tokens.")),
+             FAILURE_CONTEXT);
+    CHECK_EQ(failure_of_status(14, STR("This model's maximum context length is 4 tokens.")),
+             FAILURE_OVERLOADED);
+}
+
 TEST(failure_takes_any_damage_to_a_body)
 {
     static const str good = STR_INIT(

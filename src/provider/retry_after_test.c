@@ -38,6 +38,8 @@ TEST(retry_after_takes_milliseconds_before_seconds)
     CHECK_EQ(read("Retry-After: 1\r\nRetry-After-Ms: 200"), 200);
     CHECK_EQ(read("retry-after-ms: 200.25"), 201);
     CHECK_EQ(read("retry-after-ms: 0"), 0);
+    CHECK_EQ(read("grpc-retry-pushback-ms: 250"), 250);
+    CHECK_EQ(read("grpc-retry-pushback-ms: -1"), -1); // which asks for no retry at all
     CHECK_EQ(read("retry-after-ms: 0\r\nretry-after: 9"), 0);
     CHECK_EQ(read("retry-after-ms: soon\r\nretry-after: 9"), 9000);
     CHECK_EQ(read("retry-after-ms: -1\r\nretry-after: 9"), 9000);
