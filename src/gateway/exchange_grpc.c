@@ -54,7 +54,7 @@ err exchange_grpc_end(struct exchange *x, struct status *out)
     const struct client_call *up = &x->up;
     struct arena *a = &x->call->arena;
 
-    err e = status_read_fields(up->trailers, up->trailer_count, a, out);
+    err e = status_read_fields(up->trailers.fields, up->trailers.count, a, out);
     if (e) e = status_read_fields(up->head.fields, up->head.field_count, a, out);
     if (e) return ERR_CLOSED;
     return out->code ? ERR_REFUSED : OK;

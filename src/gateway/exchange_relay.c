@@ -430,7 +430,7 @@ static void end_message(struct exchange *x, str body)
     } else if (x->is_released || x->request.is_stream) {
         exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
     } else {
-        x->attempt->usage = answer_usage(ANSWER_SLUICE, message);
+        x->attempt->usage = answer_stream_usage(ANSWER_SLUICE, message);
         emit_gathered(x, message, STR(""));
     }
 }

@@ -54,7 +54,6 @@ static err splice_content(struct relay *r, str data, str text)
 {
     struct buf quoted;
 
-    if (r->stream.kind == ANSWER_SLUICE) return sluice_stream_splice(&r->splice, data, text);
     buf_init(&quoted, 6 * text.len + 2);
     err e = json_write_quoted(&quoted, text);
     str raw = str_sub(buf_view(&quoted), 1, buf_len(&quoted) - 2);
@@ -84,6 +83,7 @@ static err splice(struct relay *r, str data, str text)
     bool is_delta = r->stream.kind == ANSWER_ANTHROPIC;
 
     buf_clear(&r->splice);
+    if (r->stream.kind == ANSWER_SLUICE) return sluice_stream_splice(&r->splice, data, text);
     TRY(is_delta ? write_delta(r, text) : splice_content(r, data, text));
     return buf_append(&r->splice, STR("\n\n"));
 }
@@ -336,6 +336,7 @@ static str end_mark(enum answer_kind kind)
     switch (kind) {
     case ANSWER_OPENAI_CHAT: return STR("data: [DONE]\n\n");
     case ANSWER_ANTHROPIC: return STR("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+    case ANSWER_SLUICE: return STR("\0\0\0\0\0"); // an empty message: a stream has none of its own
     case ANSWER_OPENAI_RESPONSES: break;
     }
     return STR("");
@@ -347,8 +348,7 @@ err relay_end(struct relay *r, str *tail)
     TRY(end_event(r, tail));
     if (!answer_stream_is_complete(&r->stream)) return ERR_CLOSED;
     if (r->manner != RELAY_FIRST) return ERR_TYPE; // all of it, and not what was delivered
-    if (r->stream.kind == ANSWER_SLUICE) *tail = STR("\0\0\0\0\0"); // stands for the end
-    if (r->stream.kind == ANSWER_SLUICE || r->stream.is_done || r->stream.has_failed) return OK;
+    if (r->stream.kind != ANSWER_SLUICE && (r->stream.is_done || r->stream.has_failed)) return OK;
     if (!buf_len(&r->out)) TRY(buf_append(&r->out, *tail));
     TRY(buf_append(&r->out, end_mark(r->stream.kind)));
     *tail = buf_view(&r->out);

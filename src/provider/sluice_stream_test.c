@@ -101,10 +101,10 @@ TEST(sluice_stream_splices_another_text_into_an_event)
 
 TEST(sluice_stream_finds_the_usage_of_a_whole_answer)
 {
-    struct token_usage u = answer_usage(ANSWER_SLUICE, STR("\x0a\x01x\x22\x02\x10\x05"));
+    struct token_usage u = answer_stream_usage(ANSWER_SLUICE, STR("\x0a\x01x\x22\x02\x10\x05"));
 
     CHECK(u.is_known);
     CHECK_EQ(u.output_tokens, 5);
-    CHECK(!answer_usage(ANSWER_SLUICE, STR("\x0a\x01x")).is_known);
-    CHECK(!answer_usage(ANSWER_SLUICE, STR("\x22\x09")).is_known);
+    CHECK(!answer_stream_usage(ANSWER_SLUICE, STR("\x0a\x01x")).is_known);
+    CHECK(!answer_stream_usage(ANSWER_SLUICE, STR("\x22\x09")).is_known);
 }
