@@ -139,6 +139,7 @@ void settings_unref(struct settings *s)
     uint32_t before = atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel);
     assert(before > 0);
     if (before > 1) return;
+    if (s->attachment) s->attachment->free(s->attachment);
     arena_reset(&s->arena);
     memory_free(s);
 }

@@ -92,6 +92,12 @@ struct settings_rate {
     uint32_t burst;
 };
 
+// One text of a list.
+struct settings_item {
+    str text;
+    struct diag_place place;
+};
+
 struct settings_provider {
     str name;
     str dialect; // "openai", "anthropic" or "sluice"
@@ -106,6 +112,13 @@ struct settings_provider {
     bool tls_verify;
     str ca_file; // path; empty: the system's certificates
     struct diag_place ca_file_place;
+    // Of gRPC services.
+    str descriptor_set; // path
+    struct diag_place descriptor_set_place;
+    str descriptors;                // what the file holds: for whoever reads files to fill in
+    struct settings_item *services; // full names
+    size_t service_count;           // 0: all of the set
+    int64_t timeout_ms;             // of a call; 0: no bound
 };
 
 struct settings_timeouts {
@@ -171,6 +184,11 @@ struct settings_model {
     str recovery; // "continue" or "error"
 };
 
+// Something that higher floors made of the settings, and that lives as long.
+struct settings_attachment {
+    void (*free)(struct settings_attachment *a);
+};
+
 struct settings {
     struct settings_listen listen;
     struct settings_admin admin;
@@ -181,6 +199,7 @@ struct settings {
     size_t provider_count;
     struct settings_model *models;
     size_t model_count;
+    struct settings_attachment *attachment; // set before the snapshot is shared; NULL: none
 
     // Private.
     struct settings_model **by_name;  // the models, sorted

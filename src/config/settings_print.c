@@ -55,8 +55,13 @@ static str load_text(const struct settings *s, const struct settings_field *f, c
 static bool is_absent(const struct settings_field *f, const char *base)
 {
     bool is_given = true;
+    size_t count;
     str text;
 
+    if (f->type == SETTINGS_TEXTS) {
+        memcpy(&count, base + f->second, sizeof(count));
+        return !count;
+    }
     if (f->type == SETTINGS_SECTION && f->is_optional)
         memcpy(&is_given, base + f->second, sizeof(is_given));
     if (!is_given) return true;
@@ -113,6 +118,21 @@ static err print_list(const struct settings *s, const struct settings_field *f, 
     return OK;
 }
 
+static err print_texts(const struct settings_field *f, const char *base, struct buf *out)
+{
+    const struct settings_item *items;
+    size_t count;
+
+    memcpy(&items, base + f->offset, sizeof(items));
+    memcpy(&count, base + f->second, sizeof(count));
+    TRY(buf_append(out, STR(" [")));
+    for (size_t i = 0; i < count; i++) {
+        if (i) TRY(buf_append(out, STR(", ")));
+        TRY(print_quoted(items[i].text, out));
+    }
+    return buf_append(out, STR("]\n"));
+}
+
 static err print_section(const struct settings *s, const struct settings_section *section,
                          const char *base, unsigned indent, bool is_item, struct buf *out)
 {
@@ -126,6 +146,8 @@ static err print_section(const struct settings *s, const struct settings_section
         unsigned inside = indent + (is_item ? 2 : 1);
         if (f->type == SETTINGS_LIST) {
             TRY(print_list(s, f, base, inside - 1, out));
+        } else if (f->type == SETTINGS_TEXTS) {
+            TRY(print_texts(f, base, out));
         } else if (f->type == SETTINGS_SECTION) {
             TRY(buf_append_char(out, '\n'));
             TRY(print_section(s, f->section, base + f->offset, inside, false, out));

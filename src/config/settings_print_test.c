@@ -79,6 +79,7 @@ static const char all_keys[] = "listen:\n"
                                "    http: \"auto\"\n"
                                "    usage: \"as_asked\"\n"
                                "    tls_verify: true\n"
+                               "    timeout: 1m\n"
                                "  - name: \"b\"\n"
                                "    dialect: \"openai\"\n"
                                "    base_url: \"http://b\"\n"
@@ -90,6 +91,7 @@ static const char all_keys[] = "listen:\n"
                                "    usage: \"as_asked\"\n"
                                "    tls_verify: false\n"
                                "    ca_file: \"q\\\"\\\\$${x\"\n"
+                               "    timeout: 1m\n"
                                "models:\n"
                                "  - name: \"*\"\n"
                                "    targets:\n"
@@ -156,6 +158,8 @@ TEST(settings_print_round_trips)
     check_round_trip(STR(""));
     check_round_trip(STR("limits: {comment_interval: 0, body_bytes: 10MB}\n"
                          "telemetry: {access_log: {path: 'a\\b\"c'}}\n"));
+    check_round_trip(STR("providers: [{name: a, dialect: grpc, base_url: \"http://a\",\n"
+                         "  descriptor_set: a.bin, services: [a.B, \"c.D\"], timeout: 0}]\n"));
     check_round_trip(STR("listen: {tls: {certificates: [{certificate: a.pem, key: a.key}]}}\n"));
 }
 

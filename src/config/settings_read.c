@@ -6,9 +6,10 @@
 #include "config/settings_scalar.h"
 #include "config/settings_table.h"
 
+#include <stddef.h>
 #include <string.h>
 
-enum { HINT_MAX = 512 };
+enum { HINT_MAX = 512, ITEM_MAX = 512 };
 
 static void read_section(struct settings_reader *r, const struct settings_section *section,
                          const struct yaml_node *n, char *base);
@@ -37,22 +38,31 @@ static void check_unique(struct settings_reader *r, const struct settings_field 
     }
 }
 
+// Counts the items of a list. False after a finding.
+static bool check_list(struct settings_reader *r, const struct settings_field *f,
+                       const struct yaml_node *n, size_t *count)
+{
+    *count = n && n->kind == YAML_SEQUENCE ? n->count : 0;
+    if (n && n->kind != YAML_SEQUENCE && !yaml_is_null(n)) {
+        diag_add(r->diag, n->place, STR(""), "%" STR_FMT " must be a list", STR_ARG(f->key));
+        return false;
+    }
+    if (n && (*count < f->min || *count > f->max)) {
+        diag_add(r->diag, n->place, STR(""), "%" STR_FMT " takes %ju to %ju items, not %zu",
+                 STR_ARG(f->key), (uintmax_t)f->min, (uintmax_t)f->max, *count);
+        return false;
+    }
+    return true;
+}
+
 static void read_list(struct settings_reader *r, const struct settings_field *f,
                       const struct yaml_node *n, char *base)
 {
     const struct settings_section *section = f->section;
-    size_t count = n && n->kind == YAML_SEQUENCE ? n->count : 0;
+    size_t count = 0;
     char *items;
 
-    if (n && n->kind != YAML_SEQUENCE && !yaml_is_null(n)) {
-        diag_add(r->diag, n->place, STR(""), "%" STR_FMT " must be a list", STR_ARG(f->key));
-        return;
-    }
-    if (n && (count < f->min || count > f->max)) {
-        diag_add(r->diag, n->place, STR(""), "%" STR_FMT " takes %ju to %ju items, not %zu",
-                 STR_ARG(f->key), (uintmax_t)f->min, (uintmax_t)f->max, count);
-        return;
-    }
+    if (!check_list(r, f, n, &count)) return;
     items = arena_alloc(&r->settings->arena, section->size * count);
     memcpy(base + f->offset, &items, sizeof(items));
     memcpy(base + f->second, &count, sizeof(count));
@@ -69,6 +79,29 @@ static void read_list(struct settings_reader *r, const struct settings_field *f,
     for (size_t i = 0; i < section->field_count; i++) {
         if (section->fields[i].is_unique)
             check_unique(r, &section->fields[i], n, items, section->size);
+    }
+}
+
+static void read_texts(struct settings_reader *r, const struct settings_field *f,
+                       const struct yaml_node *n, char *base)
+{
+    const struct settings_field item = {.key = f->key,
+                                        .type = SETTINGS_TEXT,
+                                        .offset = offsetof(struct settings_item, text),
+                                        .min = 1,
+                                        .max = ITEM_MAX,
+                                        .is_required = true};
+    struct settings_item *items = NULL;
+    size_t count = 0;
+
+    if (!check_list(r, f, n, &count)) return;
+    items = arena_array(&r->settings->arena, struct settings_item, count);
+    memcpy(base + f->offset, &items, sizeof(items));
+    memcpy(base + f->second, &count, sizeof(count));
+    for (const struct yaml_node *child = count ? n->first : NULL; child; child = child->next) {
+        items->place = child->place;
+        settings_scalar_read(r, &item, child, (char *)items);
+        items++;
     }
 }
 
@@ -115,6 +148,8 @@ static void read_section(struct settings_reader *r, const struct settings_sectio
                      "%" STR_FMT " is missing", STR_ARG(f->key));
         if (f->type == SETTINGS_LIST) {
             read_list(r, f, child, base);
+        } else if (f->type == SETTINGS_TEXTS) {
+            read_texts(r, f, child, base);
         } else if (f->type != SETTINGS_SECTION) {
             settings_scalar_read(r, f, child, base);
         } else {
@@ -150,18 +185,71 @@ static void check_keys_of_providers(struct settings_reader *r)
     }
 }
 
-// gRPC needs HTTP/2.
-static void check_http_of_providers(struct settings_reader *r)
+// Another gateway is reached by gRPC, which needs HTTP/2.
+static void check_sluice(struct settings_reader *r, const struct settings_provider *p,
+                         const struct yaml_node *n)
+{
+    if (str_eq(p->dialect, STR("sluice")) && str_eq(p->http, STR("1.1")))
+        diag_add(r->diag, yaml_get(n, STR("http"))->place, STR("leave it out"),
+                 "http: sluice is spoken over HTTP/2");
+}
+
+static bool is_grpc(const struct settings_provider *p)
+{
+    return str_eq(p->dialect, STR("grpc"));
+}
+
+static void check_key_of_grpc(struct settings_reader *r, const struct yaml_node *provider, str key)
+{
+    const struct yaml_node *n = yaml_get(provider, key);
+
+    if (n)
+        diag_add(r->diag, n->key_place, STR("write dialect: grpc"),
+                 "%" STR_FMT " is for gRPC services", STR_ARG(key));
+}
+
+// Services of gRPC are reached by HTTP/2, at paths that are theirs alone.
+static void check_grpc(struct settings_reader *r, const struct settings_provider *p,
+                       const struct yaml_node *n)
+{
+    if (!is_grpc(p)) {
+        check_key_of_grpc(r, n, STR("descriptor_set"));
+        if (p->service_count) check_key_of_grpc(r, n, STR("services"));
+        return;
+    }
+    if (!p->descriptor_set.len)
+        diag_add(r->diag, n->place, STR("protoc --include_imports --descriptor_set_out=FILE"),
+                 "descriptor_set is missing: it says what a gRPC provider serves");
+    if (p->url.path_prefix.len)
+        diag_add(r->diag, yaml_get(n, STR("base_url"))->place, STR("scheme, host and port"),
+                 "base_url: gRPC services have no path in front of theirs");
+    if (str_eq(p->http, STR("1.1")))
+        diag_add(r->diag, yaml_get(n, STR("http"))->place, STR(""), "http: gRPC needs HTTP/2");
+}
+
+static void check_dialects(struct settings_reader *r)
 {
     const struct settings *s = r->settings;
     const struct yaml_node *list = yaml_get(r->root, STR("providers"));
     const struct yaml_node *n = list ? list->first : NULL;
 
     for (size_t i = 0; i < s->provider_count; i++, n = n->next) {
-        if (str_eq(s->providers[i].dialect, STR("sluice")) &&
-            str_eq(s->providers[i].http, STR("1.1")))
-            diag_add(r->diag, yaml_get(n, STR("http"))->place, STR("leave it out"),
-                     "http: sluice is spoken over HTTP/2");
+        check_sluice(r, &s->providers[i], n);
+        check_grpc(r, &s->providers[i], n);
+    }
+}
+
+// Targets and fallbacks of a model ask models, which services of gRPC have none of.
+static void check_targets(struct settings_reader *r, const struct settings_target *targets,
+                          size_t count, const struct yaml_node *list)
+{
+    const struct yaml_node *n = list ? list->first : NULL;
+
+    for (size_t i = 0; i < count; i++, n = n->next) {
+        const struct settings_provider *p = &r->settings->providers[targets[i].provider];
+        if (is_grpc(p))
+            diag_add(r->diag, yaml_get(n, STR("provider"))->place, STR(""),
+                     "provider: its dialect is grpc, which serves no models");
     }
 }
 
@@ -202,13 +290,17 @@ static void check_whole(struct settings_reader *r)
                  "listen and admin have the same address");
     }
     check_keys_of_providers(r);
-    check_http_of_providers(r);
     check_clients_of_tls(r);
+    check_dialects(r);
     for (size_t i = 0; i < s->model_count; i++, n = n->next) {
         uint64_t sum = 0;
         for (size_t k = 0; k < s->models[i].target_count; k++) {
             sum += s->models[i].targets[k].weight;
         }
+        check_targets(r, s->models[i].targets, s->models[i].target_count,
+                      yaml_get(n, STR("targets")));
+        check_targets(r, s->models[i].fallback, s->models[i].fallback_count,
+                      yaml_get(n, STR("fallback")));
         if (!sum)
             diag_add(r->diag, yaml_get(n, STR("targets"))->place, STR("give one a weight above 0"),
                      "targets: none would ever be chosen");

@@ -193,6 +193,46 @@ TEST(settings_read_refuses_bad_providers)
         STR("f:4:12: name: \"a\" stands twice\n"));
 }
 
+TEST(settings_read_refuses_grpc_that_could_not_be_served)
+{
+    static const struct {
+        const char *text;
+        const char *printed;
+    } cases[] = {
+        {"providers:\n  - {name: a, dialect: grpc, base_url: \"http://a\"}\n",
+         "f:2:5: descriptor_set is missing: it says what a gRPC provider serves (protoc "
+         "--include_imports --descriptor_set_out=FILE)\n"},
+        {"providers:\n  - {name: a, dialect: grpc, base_url: \"http://a/v1\",\n"
+         "     descriptor_set: a.bin, http: \"1.1\"}\n",
+         "f:2:40: base_url: gRPC services have no path in front of theirs (scheme, host and port)\n"
+         "f:3:35: http: gRPC needs HTTP/2\n"},
+        {"providers:\n  - {name: a, base_url: \"http://a\", descriptor_set: a.bin,\n"
+         "     services: [a.B]}\n",
+         "f:2:37: descriptor_set is for gRPC services (write dialect: grpc)\n"
+         "f:3:6: services is for gRPC services (write dialect: grpc)\n"},
+        {"providers:\n  - {name: a, dialect: grpc, base_url: \"http://a\",\n"
+         "     descriptor_set: a.bin, services: [a.B, {}, \"\", ~], timeout: 5}\n",
+         "f:3:45: services takes one value\n"
+         "f:3:49: services: \"\" is empty (1 to 512 bytes)\n"
+         "f:3:53: services has no value\n"
+         "f:3:66: timeout: \"5\" is no duration (write a whole number and its unit: 250ms, 5s, "
+         "2m, 1h)\n"},
+        {"providers:\n  - {name: a, dialect: grpc, base_url: \"http://a\",\n"
+         "     descriptor_set: a.bin, services: a.B}\n",
+         "f:3:39: services must be a list\n"},
+        {"providers:\n  - {name: a, dialect: grpc, base_url: \"http://a\", descriptor_set: a.bin}\n"
+         "  - {name: b, base_url: \"http://b\"}\n"
+         "models:\n  - {name: m, targets: [{provider: b}, {provider: a}]}\n"
+         "  - {name: n, targets: [{provider: b}], fallback: [{provider: a}]}\n",
+         "f:5:51: provider: its dialect is grpc, which serves no models\n"
+         "f:6:63: provider: its dialect is grpc, which serves no models\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        check_refused(str_from_c(cases[i].text), str_from_c(cases[i].printed));
+    }
+}
+
 TEST(settings_read_refuses_bad_models)
 {
     const str provider = STR("providers: [{name: openai, base_url: \"http://a\"}]\nmodels:\n");

@@ -45,6 +45,7 @@ static const char *type_name(enum settings_type type)
     case SETTINGS_SWITCH: return "true or false";
     case SETTINGS_PROVIDER: return "name of a provider";
     case SETTINGS_SECTION: return "mapping";
+    case SETTINGS_TEXTS: return "list of texts";
     case SETTINGS_LIST: return "list";
     }
     return "";
@@ -60,6 +61,7 @@ static err write_bounds(const struct settings_field *f, struct buf *out)
     case SETTINGS_FACTOR:
     case SETTINGS_SPAN: return settings_table_print_bounds(out, f);
     case SETTINGS_NAME: return buf_append(out, STR("letters, digits and `. _ -`"));
+    case SETTINGS_TEXTS:
     case SETTINGS_LIST:
         TRY(settings_table_print_bounds(out, f));
         return buf_append(out, STR(" items"));

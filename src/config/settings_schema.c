@@ -144,6 +144,18 @@ static void write_list(struct json_writer *w, const struct settings_field *f)
     json_write_object_end(w);
 }
 
+static void write_texts(struct json_writer *w, const struct settings_field *f)
+{
+    write_text_member(w, STR("type"), STR("array"));
+    write_u64_member(w, STR("minItems"), f->min);
+    write_u64_member(w, STR("maxItems"), f->max);
+    json_write_key(w, STR("items"));
+    json_write_object(w);
+    write_text_member(w, STR("type"), STR("string"));
+    write_u64_member(w, STR("minLength"), 1);
+    json_write_object_end(w);
+}
+
 static void write_field(struct json_writer *w, const struct settings_field *f)
 {
     json_write_key(w, f->key);
@@ -151,6 +163,8 @@ static void write_field(struct json_writer *w, const struct settings_field *f)
     write_description(w, f);
     if (f->type == SETTINGS_LIST)
         write_list(w, f);
+    else if (f->type == SETTINGS_TEXTS)
+        write_texts(w, f);
     else if (f->type == SETTINGS_SECTION)
         write_section(w, f->section);
     else

@@ -29,7 +29,7 @@ TEST(settings_schema_is_json_with_every_section_closed)
         STR("\"required\":[\"name\",\"base_url\"]"),
         STR("\"required\":[\"name\",\"targets\"]"),
         STR("{\"type\":\"integer\",\"minimum\":0,\"maximum\":256}"),
-        STR("\"enum\":[\"openai\",\"anthropic\",\"sluice\"]"),
+        STR("\"enum\":[\"openai\",\"anthropic\",\"sluice\",\"grpc\"]"),
         STR("\"default\":\"127.0.0.1:8080\""),
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {

@@ -151,7 +151,11 @@ static const struct settings_field telemetry_fields[] = {
 };
 SECTION(telemetry, settings_telemetry);
 
+<<<<<<< HEAD
 static const str dialects[] = {STR_INIT("openai"), STR_INIT("anthropic"), STR_INIT("sluice"),
+=======
+static const str dialects[] = {STR_INIT("openai"), STR_INIT("anthropic"), STR_INIT("grpc"),
+>>>>>>> b3e710c (config: providers of gRPC services)
                                STR_INIT("")};
 static const str versions[] = {STR_INIT("auto"), STR_INIT("1.1"), STR_INIT("2"), STR_INIT("")};
 static const str usages[] = {STR_INIT("as_asked"), STR_INIT("always"), STR_INIT("")};
@@ -182,7 +186,8 @@ static const struct settings_field provider_fields[] = {
     {FIELD(CHOICE, settings_provider, dialect, "dialect"), .fallback = "openai",
      .choices = dialects,
      .sentence = "The API it speaks. Requests of clients that speak another one are translated. "
-                 "`sluice` is another gateway like this, over gRPC."},
+                 "`sluice` is another gateway like this, over gRPC. "
+                 "`grpc`: no models, but the services of its descriptor set."},
     {FIELD(URL, settings_provider, base_url, "base_url"),
      .second = offsetof(struct settings_provider, url), BOUNDS(1, 2048), .is_required = true,
      .sentence = "Where its API begins, as its SDK wants it: `https://api.openai.com/v1`; of "
@@ -212,6 +217,18 @@ static const struct settings_field provider_fields[] = {
      .second = offsetof(struct settings_provider, ca_file_place), BOUNDS(1, 4095),
      .sentence =
          "PEM file of the authorities that may sign its certificate; the system's if absent."},
+    {FIELD(FILE, settings_provider, descriptor_set, "descriptor_set"),
+     .second = offsetof(struct settings_provider, descriptor_set_place), BOUNDS(1, 4095),
+     .sentence = "Of `grpc`: what `protoc --include_imports --descriptor_set_out` wrote of its "
+                 "services."},
+    {FIELD(TEXTS, settings_provider, services, "services"),
+     .second = offsetof(struct settings_provider, service_count), BOUNDS(0, 256),
+     .sentence = "Of `grpc`: full names of the services that are served; all of the set if absent, "
+                 "but for gRPC's own health and reflection."},
+    {FIELD(DURATION, settings_provider, timeout_ms, "timeout"), .fallback = "60s",
+     BOUNDS(10, 24 * HOUR), .zero = "no bound",
+     .sentence = "Of `grpc`: how long a call may take at most, streams too. A client that gives "
+                 "it less time (grpc-timeout) is obeyed."},
 };
 SECTION(provider, settings_provider);
 

@@ -25,6 +25,7 @@ enum settings_type {
     SETTINGS_PROVIDER, // uint32_t, index of the provider named
     SETTINGS_SECTION,  // a struct, described by `section`; an optional one tells the bool at
                        // `second`
+    SETTINGS_TEXTS,    // pointer to struct settings_item: texts; their size_t number at `second`
     SETTINGS_LIST,     // pointer to `section` structs, their size_t number at `second`
 };
 

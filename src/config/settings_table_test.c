@@ -40,7 +40,7 @@ TEST(settings_table_rows_are_whole)
             CHECK_EQ(f->type == SETTINGS_CHOICE, f->choices != NULL);
             CHECK(!(f->is_required && f->fallback));
             CHECK_EQ(f->is_optional || f->type == SETTINGS_FILE || f->type == SETTINGS_URL ||
-                         f->type == SETTINGS_LIST,
+                         f->type == SETTINGS_LIST || f->type == SETTINGS_TEXTS,
                      f->second > 0);
             CHECK(str_ends(str_from_c(f->sentence), STR(".")));
             CHECK(!strchr(f->sentence, '|')); // it would end the manual's cell

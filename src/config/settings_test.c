@@ -1,6 +1,8 @@
 // Crosses threads: references are counted by several.
 #include "config/settings.h"
 
+#include "base/list.h"
+
 #include "support/test.h"
 
 #include <pthread.h>
@@ -172,6 +174,57 @@ TEST(settings_take_providers_and_models)
     CHECK_EQ(any->timeouts.first_token_ms, 60'000);
     CHECK_EQ(any->timeouts.between_tokens_ms, 30'000);
     done(&f);
+}
+
+TEST(settings_take_grpc_and_where_its_services_were_named)
+{
+    struct fixture f;
+
+    parse(&f,
+          STR("providers:\n"
+              "  - {name: a, dialect: grpc, base_url: \"http://a:50051\", descriptor_set: a.bin,\n"
+              "     services: [a.B,\n"
+              "                c.D], timeout: 5s}\n"
+              "  - {name: b, dialect: grpc, base_url: \"https://b\", descriptor_set: /b.bin,\n"
+              "     timeout: 0}\n"));
+    CHECK_STR(buf_view(&f.printed), "");
+    const struct settings_provider *a = &f.s->providers[0];
+    const struct settings_provider *b = &f.s->providers[1];
+    CHECK_STR(a->descriptor_set, "a.bin");
+    CHECK_EQ(a->descriptor_set_place.line, 2);
+    CHECK_EQ(a->service_count, 2);
+    CHECK_STR(a->services[0].text, "a.B");
+    CHECK_STR(a->services[1].text, "c.D");
+    CHECK_EQ(a->services[1].place.line, 4);
+    CHECK_EQ(a->services[1].place.column, 17);
+    CHECK_EQ(a->timeout_ms, 5000);
+    CHECK_EQ(b->service_count, 0);
+    CHECK_EQ(b->timeout_ms, 0);
+    CHECK_EQ(f.s->attachment == NULL, true);
+    done(&f);
+}
+
+struct tag {
+    struct settings_attachment attachment;
+    int freed_count;
+};
+
+static void free_tag(struct settings_attachment *a)
+{
+    container_of(a, struct tag, attachment)->freed_count++;
+}
+
+TEST(settings_free_what_was_made_of_them_with_the_last_reference)
+{
+    struct tag tag = {.attachment.free = free_tag};
+    struct fixture f;
+
+    parse(&f, STR(""));
+    f.s->attachment = &tag.attachment;
+    settings_unref(settings_ref(f.s));
+    CHECK_EQ(tag.freed_count, 0);
+    done(&f);
+    CHECK_EQ(tag.freed_count, 1);
 }
 
 TEST(settings_take_tls_and_where_its_files_were_named)
