@@ -1,6 +1,7 @@
 #include "cli/configuration.h"
 
 #include "cli/certificates.h"
+#include "gateway/services.h"
 #include "io/file.h"
 
 #include <string.h>
@@ -50,8 +51,36 @@ static err parse(str path, struct diag *d, struct settings **out)
     return e;
 }
 
+// What the file of a descriptor set holds, in the settings' own memory.
+static void read_descriptors(struct settings *s, struct settings_provider *p, struct diag *d)
+{
+    struct buf bytes;
+
+    buf_init(&bytes, DESCRIPTOR_SET_MAX);
+    err e = file_read(p->descriptor_set, &bytes);
+    if (e)
+        diag_add(d, p->descriptor_set_place,
+                 STR("what protoc --include_imports --descriptor_set_out wrote"),
+                 "provider %s: can't read %s: %s", p->name.ptr, p->descriptor_set.ptr, err_text(e));
+    else
+        p->descriptors = arena_str(&s->arena, buf_view(&bytes));
+    buf_done(&bytes);
+}
+
+// The services of all providers, once their sets are there.
+static void make_services(struct settings *s, struct diag *d)
+{
+    size_t findings = d->count;
+
+    for (size_t i = 0; i < s->provider_count; i++) {
+        if (s->providers[i].descriptor_set.len) read_descriptors(s, &s->providers[i], d);
+    }
+    // Every failure is a finding.
+    if (d->count == findings) (void)services_attach(s, d);
+}
+
 // What the text alone can't tell.
-static err look_around(const struct settings *s, struct diag *d)
+static err look_around(struct settings *s, struct diag *d)
 {
     struct tls_server *tls = NULL;
     char path[FILE_PATH_MAX];
@@ -65,6 +94,7 @@ static err look_around(const struct settings *s, struct diag *d)
             diag_add(d, p->ca_file_place, STR("a PEM file of one or more authorities"),
                      "provider %s: can't read %s", p->name.ptr, p->ca_file.ptr);
     }
+    make_services(s, d);
     return d->count ? ERR_ABSENT : OK;
 }
 

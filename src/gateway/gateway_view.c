@@ -119,8 +119,12 @@ static void init_keys(struct gateway_view *v, struct gateway_origin *o)
     }
 }
 
-static enum client_protocol protocol_of(str http)
+// gRPC, of services and of other gateways, is spoken over HTTP/2 alone.
+static enum client_protocol protocol_of(const struct gateway_origin *o)
 {
+    bool is_grpc = !o->dialect || o->dialect->is_grpc;
+    str http = is_grpc ? STR("2") : o->provider->http;
+
     if (str_eq(http, STR("1.1"))) return CLIENT_PROTOCOL_H1;
     return str_eq(http, STR("2")) ? CLIENT_PROTOCOL_H2 : CLIENT_PROTOCOL_AUTO;
 }
@@ -141,11 +145,11 @@ static err init_origin(struct gateway_view *v, struct gateway_origin *o,
 {
     static const str alpn[] = {STR_INIT("h2"), STR_INIT("http/1.1")};
     struct dial_target target = {.host = p->url.host, .port = p->url.port};
+
     o->provider = p;
     init_dialect(v, o);
     init_keys(v, o);
-    // gRPC is spoken over HTTP/2 alone.
-    enum client_protocol protocol = o->dialect->is_grpc ? CLIENT_PROTOCOL_H2 : protocol_of(p->http);
+    enum client_protocol protocol = protocol_of(o);
     struct tls_client_options options = {
         .is_unverified = !p->tls_verify,
         .ca_file = p->ca_file,
@@ -245,7 +249,7 @@ err gateway_view_new(struct gateway *g, struct settings *settings, struct gatewa
     for (size_t i = 0; i < settings->provider_count && !e; i++) {
         e = init_origin(v, &v->origins[i], &settings->providers[i]);
     }
-    if (!e) e = services_init(&v->services, &v->arena);
+    if (!e) e = services_init(&v->services, settings, &v->arena);
     if (e) {
         free_view(v);
         return e;

@@ -17,9 +17,9 @@ struct gateway;
 struct gateway_origin {
     struct client_origin origin;
     const struct settings_provider *provider;
-    const struct dialect *dialect;
-    str path_prefix;  // of the dialect's paths: base URL and version
-    str *head_fields; // one a key: "host: ...\r\n", and the credential if there is one
+    const struct dialect *dialect; // NULL for gRPC services, which are no models
+    str path_prefix;               // of the dialect's paths: base URL and version
+    str *head_fields;              // one a key: "host: ...\r\n", and the credential if there is one
     str *key_names;
     size_t key_count; // at least 1
     bool has_credential;

@@ -30,6 +30,18 @@ static const str names[ROUTE_KINDS] = {
     [ROUTE_PASS] = STR_INIT("pass"),
 };
 
+// What is not above passes as it is: ROUTE_PASS.
+static const str families[] = {
+    STR_INIT("assistants"),    STR_INIT("audio"),         STR_INIT("batches"),
+    STR_INIT("chat"),          STR_INIT("completions"),   STR_INIT("containers"),
+    STR_INIT("conversations"), STR_INIT("embeddings"),    STR_INIT("evals"),
+    STR_INIT("files"),         STR_INIT("fine_tuning"),   STR_INIT("images"),
+    STR_INIT("messages"),      STR_INIT("models"),        STR_INIT("moderations"),
+    STR_INIT("organization"),  STR_INIT("realtime"),      STR_INIT("rerank"),
+    STR_INIT("responses"),     STR_INIT("skills"),        STR_INIT("threads"),
+    STR_INIT("uploads"),       STR_INIT("vector_stores"), STR_INIT("videos"),
+};
+
 static void match_rest(str method, str rest, struct route *r)
 {
     const str model_prefix = STR("/models/");
@@ -90,6 +102,12 @@ struct route route_match(str method, str target)
     r.rest = str_sub(target, 3, target.len);
     match_rest(method, str_sub(path, 3, path.len), &r);
     return r;
+}
+
+const str *route_families(size_t *count)
+{
+    *count = sizeof(families) / sizeof(families[0]);
+    return families;
 }
 
 str route_name(enum route_kind kind)

@@ -27,5 +27,8 @@ struct route {
 
 struct route route_match(str method, str target);
 
+// The first segments behind "/v1/" of the vendors' APIs, which nobody else may have.
+const str *route_families(size_t *count);
+
 // A stable word for logs and metrics.
 str route_name(enum route_kind kind);
