@@ -34,6 +34,17 @@ static const struct histogram_row histograms[] = {
      "Time spent in this process before the first byte of an answer"},
 };
 
+void metrics_count_answer(struct metrics *m, unsigned status)
+{
+    switch (status / 100) {
+    case 2: metrics_add(&m->answers_2xx, 1); break;
+    case 3: metrics_add(&m->answers_3xx, 1); break;
+    case 4: metrics_add(&m->answers_4xx, 1); break;
+    case 5: metrics_add(&m->answers_5xx, 1); break;
+    default: break;
+    }
+}
+
 void metrics_observe(struct metrics_histogram *h, int64_t us)
 {
     uint64_t value = us > 0 ? (uint64_t)us : 0;

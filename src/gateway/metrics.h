@@ -37,6 +37,9 @@ static inline void metrics_set(_Atomic uint64_t *gauge, uint64_t value)
     atomic_store_explicit(gauge, value, memory_order_relaxed);
 }
 
+// Counts an answer by the class of its HTTP status; 0 is none.
+void metrics_count_answer(struct metrics *m, unsigned status);
+
 void metrics_observe(struct metrics_histogram *h, int64_t us);
 
 // Appends the sums over all workers in the Prometheus text format 0.0.4.
