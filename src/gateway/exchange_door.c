@@ -64,7 +64,7 @@ static err open_door(struct exchange *x, const struct transcode_found *found)
     return OK;
 }
 
-err exchange_door_find(struct exchange *x)
+enum exchange_door_found exchange_door_find(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
     bool is_grpc = grpc_head_is_grpc(head);
@@ -72,17 +72,17 @@ err exchange_door_find(struct exchange *x)
     err e = transcode_routes_find(x->view->services.routes, head->method, x->route.path,
                                   &x->call->arena, &found);
 
-    if (e && !is_grpc) return ERR_ABSENT;
+    if (e && !is_grpc) return EXCHANGE_DOOR_NONE;
     if (e) {
         refuse_method(x);
-        return ERR_UNSUPPORTED;
+        return EXCHANGE_DOOR_SHUT;
     }
-    if (!found.route->is_native) return ERR_ABSENT;
-    TRY(open_door(x, &found));
+    if (!found.route->is_native) return EXCHANGE_DOOR_NONE;
+    if (open_door(x, &found)) return EXCHANGE_DOOR_SHUT;
     x->route.dialect = &dialect_sluice;
     x->route.kind = ROUTE_CHAT;
     x->route.is_translated = true;
-    return OK;
+    return EXCHANGE_DOOR_OPEN;
 }
 
 void exchange_door_close(struct door *d)

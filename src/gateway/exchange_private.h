@@ -96,9 +96,14 @@ struct exchange_error exchange_answer_error_of(const struct exchange *x, err why
 void exchange_answer_json(struct exchange *x, unsigned status, str body);
 
 // exchange_door.c: clients that came by gRPC, or by the REST that is made of it.
-// Looks whether the request is for a service, and opens its door. ERR_ABSENT: it is not. After any
-// other error the client was told, and the exchange has ended.
-err exchange_door_find(struct exchange *x);
+enum exchange_door_found {
+    EXCHANGE_DOOR_NONE, // the request is for no service
+    EXCHANGE_DOOR_OPEN, // the exchange has its door
+    EXCHANGE_DOOR_SHUT, // the client was told why, and the exchange has ended
+};
+
+// Looks whether the request is for a service.
+enum exchange_door_found exchange_door_find(struct exchange *x);
 // Takes NULL.
 void exchange_door_close(struct door *d);
 // The body is whole: unwraps it. After an error the client was told, and the exchange has ended.
