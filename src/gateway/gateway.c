@@ -2,12 +2,14 @@
 
 #include "gateway/exchange.h"
 #include "gateway/grpc_service.h"
+#include "gateway/rpc.h"
 #include "provider/openai.h"
 
 #include <assert.h>
 
 enum {
     EXCHANGES_SPARE_MAX = 256,
+    RPCS_SPARE_MAX = 256,
     LOG_LINE_MAX = 64 * 1024,
 };
 
@@ -15,7 +17,7 @@ static void on_call(struct server *s, struct server_call *call)
 {
     struct gateway *g = container_of(s, struct gateway, server);
 
-    if (!grpc_service_start(g, call)) exchange_start(g, call);
+    if (!grpc_service_start(g, call) && !rpc_start(g, call)) exchange_start(g, call);
 }
 
 static str describe(struct server *s, unsigned status, const char *what, struct buf *out)
@@ -45,11 +47,6 @@ static const struct server_handler handler = {
     .describe = describe,
     .drained = on_server_drained,
 };
-
-static struct gateway_view *current(struct gateway *g)
-{
-    return container_of(g->views.next, struct gateway_view, link);
-}
 
 static struct client_limits client_limits_of(const struct settings *s)
 {
@@ -81,7 +78,7 @@ static struct server_limits server_limits_of(const struct gateway *g, const stru
 
 err gateway_apply(struct gateway *g, struct settings *settings)
 {
-    struct gateway_view *old = list_is_empty(&g->views) ? NULL : current(g);
+    struct gateway_view *old = list_is_empty(&g->views) ? NULL : gateway_view_current(g);
     struct gateway_view *v = NULL;
 
     TRY(gateway_view_new(g, settings, &v));
@@ -107,10 +104,12 @@ err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_opti
     g->wall_offset = clock_wall() - loop_clock(loop);
     list_init(&g->views);
     list_init(&g->exchanges);
+    list_init(&g->rpcs);
     list_init(&g->waiting);
     list_init(&g->services);
     cells_init(&g->cells, options->board, options->worker, loop->now);
     pool_init(&g->exchange_pool, sizeof(struct exchange), EXCHANGES_SPARE_MAX);
+    pool_init(&g->rpc_pool, sizeof(struct rpc), RPCS_SPARE_MAX);
     buf_init(&g->log_line, LOG_LINE_MAX);
     random_init(&g->random, (uint64_t)clock_wall() ^ (uintptr_t)g);
     server_init(&g->server, loop, &server_limits, &handler);
@@ -122,13 +121,14 @@ err gateway_init(struct gateway *g, struct loop *loop, const struct gateway_opti
 
 void gateway_done(struct gateway *g)
 {
-    assert(list_is_empty(&g->exchanges) && list_is_empty(&g->services));
+    assert(list_is_empty(&g->exchanges) && list_is_empty(&g->rpcs) && list_is_empty(&g->services));
     while (!list_is_empty(&g->views)) {
-        gateway_view_end(current(g));
+        gateway_view_end(gateway_view_current(g));
     }
     server_done(&g->server);
     client_done(&g->client);
     pool_done(&g->exchange_pool);
+    pool_done(&g->rpc_pool);
     buf_done(&g->log_line);
     cells_done(&g->cells);
 }
@@ -147,6 +147,10 @@ void gateway_stop(struct gateway *g)
     for (struct link *l = g->exchanges.next; l != &g->exchanges; l = next) {
         next = l->next;
         exchange_stop(container_of(l, struct exchange, link), ERR_CANCELED);
+    }
+    for (struct link *l = g->rpcs.next; l != &g->rpcs; l = next) {
+        next = l->next;
+        rpc_stop(container_of(l, struct rpc, link));
     }
 }
 

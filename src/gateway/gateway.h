@@ -23,6 +23,8 @@ struct gateway {
     struct cells cells;
     struct pool exchange_pool;
     struct link exchanges;
+    struct pool rpc_pool;
+    struct link rpcs;     // calls of providers' services
     struct link waiting;  // exchanges, for a place in a cell
     struct link services; // calls that the gateway answers by itself (grpc_service.h)
     struct random random;

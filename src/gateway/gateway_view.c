@@ -7,7 +7,7 @@
 
 enum { RETIRE_MS = 100 }; // between two looks at a view whose dials are still ending
 
-static struct gateway_view *current(struct gateway *g)
+struct gateway_view *gateway_view_current(struct gateway *g)
 {
     return container_of(g->views.next, struct gateway_view, link);
 }
@@ -65,7 +65,7 @@ void gateway_view_end(struct gateway_view *v)
 
 struct gateway_view *gateway_view_take(struct gateway *g)
 {
-    struct gateway_view *v = current(g);
+    struct gateway_view *v = gateway_view_current(g);
 
     v->exchange_count++;
     return v;
@@ -75,7 +75,7 @@ void gateway_view_give(struct gateway *g, struct gateway_view *v)
 {
     assert(v->exchange_count > 0);
     v->exchange_count--;
-    if (v != current(g) && !v->exchange_count) gateway_view_retire(v);
+    if (v != gateway_view_current(g) && !v->exchange_count) gateway_view_retire(v);
 }
 
 const struct gateway_model *gateway_view_find_model(const struct gateway_view *v, str name)

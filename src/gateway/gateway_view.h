@@ -22,6 +22,7 @@ struct gateway_origin {
     str *head_fields;              // one a key: "host: ...\r\n", and the credential if there is one
     str *key_names;
     size_t key_count; // at least 1
+    size_t turn;      // of gRPC services: the key that is used next
     bool has_credential;
     bool counts_usage; // streams are asked to report it
 };
@@ -60,6 +61,8 @@ void gateway_view_retire(struct gateway_view *v);
 // The same, turning the loop until it is done: for the end.
 void gateway_view_end(struct gateway_view *v);
 
+// That new requests begin with.
+struct gateway_view *gateway_view_current(struct gateway *g);
 struct gateway_view *gateway_view_take(struct gateway *g);
 void gateway_view_give(struct gateway *g, struct gateway_view *v);
 

@@ -74,6 +74,12 @@ void h2_server_stream_tell_gone(struct h2_server_stream *st, err why)
 
 static void on_timer(struct timer *t);
 
+// Whether the client is bound to go on with its request.
+static bool owes_body(const struct server_call *call)
+{
+    return call->user && !call->body.is_done && call->status == 0 && !call->is_patient;
+}
+
 void h2_server_stream_watch(struct h2_server_stream *st)
 {
     const struct server_limits *limits = &st->conn->server->limits;
@@ -81,7 +87,7 @@ void h2_server_stream_watch(struct h2_server_stream *st)
 
     if (buf_len(&st->out)) {
         loop_alarm(loop, &st->timer, limits->write_ms, on_timer);
-    } else if (st->call.user && !st->call.body.is_done && st->call.status == 0) {
+    } else if (owes_body(&st->call)) {
         loop_alarm(loop, &st->timer, limits->body_ms, on_timer);
     } else {
         loop_alarm_stop(loop, &st->timer);
@@ -93,7 +99,7 @@ void h2_server_stream_watch(struct h2_server_stream *st)
 static void on_timer(struct timer *t)
 {
     struct h2_server_stream *st = container_of(t, struct h2_server_stream, timer);
-    bool has_stalled = buf_len(&st->out) || (st->call.awaits_body && st->call.status == 0);
+    bool has_stalled = buf_len(&st->out) || (st->call.awaits_body && owes_body(&st->call));
 
     if (wire_is_congested(&st->conn->wire)) {
         h2_server_stream_watch(st);

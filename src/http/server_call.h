@@ -76,6 +76,7 @@ struct server_call {
     bool has_no_body;        // the answer: to HEAD, 204, 304
     bool owes_continue;      // "100 Continue" before the body is read
     bool awaits_body;        // the handler has taken all that came
+    bool is_patient;         // set by the handler: it bounds the time of the request's body itself
     alignas(max_align_t) char room[SERVER_CALL_ROOM];
 };
 

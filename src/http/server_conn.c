@@ -222,7 +222,7 @@ void server_conn_watch_call(struct server_conn *c)
 
     if (wire_is_congested(&c->wire)) {
         arm_write(c);
-    } else if (!c->call->body.is_done && c->call->status == 0) {
+    } else if (!c->call->body.is_done && c->call->status == 0 && !c->call->is_patient) {
         arm(c, limits->body_ms);
     } else {
         loop_alarm_stop(c->server->loop, &c->timer);
