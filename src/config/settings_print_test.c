@@ -171,7 +171,7 @@ TEST(settings_print_round_trips_the_example)
     golden_read("docs/examples/sluice.yaml", &text);
     check_round_trip(buf_view(&text));
     struct settings *s = parse(buf_view(&text));
-    CHECK_EQ(s->provider_count, 3);
+    CHECK_EQ(s->provider_count, 4);
     CHECK_STR(s->providers[1].url.host, "models.internal");
     CHECK_EQ(s->providers[1].url.port, 8443);
     CHECK_EQ(settings_find_model(s, STR("smart"))->targets[0].weight, 9);
