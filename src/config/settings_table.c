@@ -151,12 +151,8 @@ static const struct settings_field telemetry_fields[] = {
 };
 SECTION(telemetry, settings_telemetry);
 
-<<<<<<< HEAD
 static const str dialects[] = {STR_INIT("openai"), STR_INIT("anthropic"), STR_INIT("sluice"),
-=======
-static const str dialects[] = {STR_INIT("openai"), STR_INIT("anthropic"), STR_INIT("grpc"),
->>>>>>> b3e710c (config: providers of gRPC services)
-                               STR_INIT("")};
+                               STR_INIT("grpc"), STR_INIT("")};
 static const str versions[] = {STR_INIT("auto"), STR_INIT("1.1"), STR_INIT("2"), STR_INIT("")};
 static const str usages[] = {STR_INIT("as_asked"), STR_INIT("always"), STR_INIT("")};
 static const str prefills[] = {STR_INIT("none"), STR_INIT("plain"), STR_INIT("prefix"),

@@ -8,14 +8,24 @@
 
 #include "gateway/services.h"
 #include "grpc/grpc_call.h"
+#include "grpc/transcode_answer.h"
+
+// What only REST needs.
+struct door_rest {
+    struct transcode_answer answer;
+    struct arena scratch; // of one message
+    struct buf request;   // as a message
+    struct buf gather;    // a message that lies in several pieces
+    struct grpc_frame_reader reader;
+    struct status failure; // of a message that could not be shown: the answer ends with it
+};
 
 struct door {
-    const struct transcode_route *route;
     struct transcode_found found;
-    struct grpc_call call; // of gRPC itself
-    str message;           // the request, once unwrapped
-    struct buf rest;       // of REST: the request as a message, then each piece of the answer
-    struct buf out;        // a piece of the answer in its wrapping
-    bool is_stream;        // the answer
-    bool wants_events;     // of REST: a stream as server-sent events, else as lines of JSON
+    struct grpc_call call;  // of gRPC itself
+    struct door_rest *rest; // NULL: gRPC
+    str message;            // the request, once unwrapped
+    struct buf whole;       // the one message of an answer that is no stream
+    struct buf out;         // a piece of the answer in its wrapping
+    bool is_stream;         // the answer
 };

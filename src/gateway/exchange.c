@@ -505,7 +505,8 @@ void exchange_start(struct gateway *g, struct server_call *call)
                                         .message = STR("Too many requests in flight.")});
         return;
     }
-    if (x->route.kind == ROUTE_UNKNOWN && exchange_door_find(x) == EXCHANGE_DOOR_SHUT) return;
+    err e = x->route.kind == ROUTE_UNKNOWN ? exchange_door_find(x) : ERR_ABSENT;
+    if (e && e != ERR_ABSENT) return;
     dispatch(x);
 }
 

@@ -41,30 +41,41 @@ static void refuse_method(struct exchange *x)
     refuse_head(x, &why);
 }
 
+static struct door *new_door(struct exchange *x, const struct transcode_found *found)
+{
+    struct door *d = arena_new(&x->call->arena, struct door);
+    size_t message_max = (size_t)x->view->settings->limits.body_bytes;
+
+    d->found = *found;
+    d->is_stream = found->route->method->is_server_streaming;
+    buf_init(&d->whole, 2 * message_max);
+    buf_init(&d->out, 2 * message_max);
+    return d;
+}
+
 static err open_door(struct exchange *x, const struct transcode_found *found)
 {
-    struct server_call *call = x->call;
-    struct door *d = arena_new(&call->arena, struct door);
     size_t message_max = (size_t)x->view->settings->limits.body_bytes;
     struct grpc_refusal why;
     struct grpc_head head;
 
-    d->found = *found;
-    d->route = found->route;
-    d->is_stream = found->route->method->is_server_streaming;
-    buf_init(&d->rest, 2 * message_max);
-    buf_init(&d->out, 2 * message_max);
-    if (grpc_head_read(&call->head, &head, &why)) {
+    if (grpc_head_read(&x->call->head, &head, &why)) {
         x->failure = STR("not_grpc");
         refuse_head(x, &why);
         return ERR_UNSUPPORTED;
     }
-    grpc_call_init(&d->call, &head, found->route->method, message_max);
-    x->door = d;
+    x->door = new_door(x, found);
+    grpc_call_init(&x->door->call, &head, found->route->method, message_max);
     return OK;
 }
 
-enum exchange_door_found exchange_door_find(struct exchange *x)
+// The paths of gRPC itself are REST where the body is JSON; the others always are.
+static bool is_rest(const struct exchange *x, const struct transcode_route *route)
+{
+    return !route->is_native || grpc_head_is_json(&x->call->head);
+}
+
+err exchange_door_find(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
     bool is_grpc = grpc_head_is_grpc(head);
@@ -72,24 +83,31 @@ enum exchange_door_found exchange_door_find(struct exchange *x)
     err e = transcode_routes_find(x->view->services.routes, head->method, x->route.path,
                                   &x->call->arena, &found);
 
-    if (e && !is_grpc) return EXCHANGE_DOOR_NONE;
+    if (e && !is_grpc) return ERR_ABSENT;
     if (e) {
         refuse_method(x);
-        return EXCHANGE_DOOR_SHUT;
+        return ERR_UNSUPPORTED;
     }
-    if (!found.route->is_native) return EXCHANGE_DOOR_NONE;
-    if (open_door(x, &found)) return EXCHANGE_DOOR_SHUT;
+    if (!is_rest(x, found.route)) {
+        TRY(open_door(x, &found));
+    } else if (services_kind(found.route->method) == SERVICE_CHAT) {
+        x->door = new_door(x, &found);
+        exchange_rest_open(x);
+    } else {
+        return ERR_ABSENT;
+    }
     x->route.dialect = &dialect_sluice;
     x->route.kind = ROUTE_CHAT;
     x->route.is_translated = true;
-    return EXCHANGE_DOOR_OPEN;
+    return OK;
 }
 
 void exchange_door_close(struct door *d)
 {
     if (!d) return;
+    exchange_rest_close(d->rest);
     grpc_call_done(&d->call);
-    buf_done(&d->rest);
+    buf_done(&d->whole);
     buf_done(&d->out);
 }
 
@@ -115,6 +133,7 @@ err exchange_door_request(struct exchange *x)
     err e = grpc_call_next(&d->call, &piece, &d->message, &why);
     str more;
 
+    if (d->rest) return exchange_rest_request(x);
     // The end of the body comes behind the only message.
     err end = e ? e : grpc_call_next(&d->call, &piece, &more, &why);
     if (!e && end == ERR_AGAIN) end = grpc_call_request_end(&d->call, &why);
@@ -126,34 +145,32 @@ err exchange_door_request(struct exchange *x)
 
 // --- The answer ---
 
-static void append(struct buf *out, const struct iovec *pieces, int count, err *e)
+err exchange_door_join(struct door *d, const struct iovec *pieces, int count)
 {
-    for (int i = 0; i < count && !*e; i++) {
-        *e = buf_append(out, (str){.ptr = pieces[i].iov_base, .len = pieces[i].iov_len});
+    buf_clear(&d->whole);
+    for (int i = 0; i < count; i++) {
+        TRY(buf_append(&d->whole, (str){.ptr = pieces[i].iov_base, .len = pieces[i].iov_len}));
     }
+    return OK;
 }
 
 // The one message of an answer that is no stream, behind its prefix.
 static err wrap_whole(struct door *d, const struct iovec *pieces, int count)
 {
-    err e = OK;
-
-    buf_clear(&d->rest);
-    append(&d->rest, pieces, count, &e);
-    if (!e) e = grpc_call_write(&d->call, buf_view(&d->rest), &d->out);
-    return e;
+    TRY(exchange_door_join(d, pieces, count));
+    return grpc_call_write(&d->call, buf_view(&d->whole), &d->out);
 }
 
 static void end_call(struct exchange *x, struct status s)
 {
-    struct buf *fields = &x->door->rest;
+    struct buf *fields = &x->door->whole;
 
     buf_clear(fields);
     (void)grpc_call_end(&x->door->call, s, fields); // messages are clipped
     server_call_finish(x->call, buf_view(fields));
 }
 
-void exchange_door_respond(struct exchange *x)
+static void respond(struct exchange *x)
 {
     struct server_answer answer = {.status = 200, .fields = STR("")};
 
@@ -168,7 +185,11 @@ void exchange_door_write(struct exchange *x, const struct iovec *pieces, int cou
     struct door *d = x->door;
     struct status s = {.code = STATUS_OK};
 
-    if (!x->call->status) exchange_door_respond(x);
+    if (d->rest) {
+        exchange_rest_write(x, pieces, count, is_last);
+        return;
+    }
+    if (!x->call->status) respond(x);
     buf_clear(&d->out);
     if (d->is_stream) {
         server_call_write(x->call, pieces, count, false);
@@ -187,6 +208,10 @@ void exchange_door_fail(struct exchange *x, const struct exchange_error *e)
     const struct status s = {.code = status_of_error(e->status), .message = e->message};
 
     if (!x->failure.len) x->failure = e->code;
+    if (x->door->rest) {
+        exchange_rest_fail(x, &s, e);
+        return;
+    }
     if (x->call->status) {
         end_call(x, s);
         return;

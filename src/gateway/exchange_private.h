@@ -96,42 +96,29 @@ struct exchange_error exchange_answer_error_of(const struct exchange *x, err why
 void exchange_answer_json(struct exchange *x, unsigned status, str body);
 
 // exchange_door.c: clients that came by gRPC, or by the REST that is made of it.
-enum exchange_door_found {
-    EXCHANGE_DOOR_NONE, // the request is for no service
-    EXCHANGE_DOOR_OPEN, // the exchange has its door
-    EXCHANGE_DOOR_SHUT, // the client was told why, and the exchange has ended
-};
-
-// Looks whether the request is for a service.
-enum exchange_door_found exchange_door_find(struct exchange *x);
+// Looks whether the request is for a service, and opens its door. ERR_ABSENT: it is not. After any
+// other error the client was told, and the exchange has ended.
+err exchange_door_find(struct exchange *x);
 // Takes NULL.
 void exchange_door_close(struct door *d);
 // The body is whole: unwraps it. After an error the client was told, and the exchange has ended.
 err exchange_door_request(struct exchange *x);
-// Begins the answer.
-void exchange_door_respond(struct exchange *x);
-// Goes on with it, beginning where it has not: messages of our own dialect, in frames where the
-// answer is a stream.
+// Goes on with the answer, beginning where it has not: messages of our own dialect, in frames where
+// the answer is a stream.
 void exchange_door_write(struct exchange *x, const struct iovec *pieces, int count, bool is_last);
 // Ends it with an error; the exchange goes on to its end.
 void exchange_door_fail(struct exchange *x, const struct exchange_error *e);
 
-// exchange_grpc.c: upstreams that speak gRPC.
-// Appends the fields that a call of gRPC has, but for the type.
-err exchange_grpc_fields(const struct exchange *x, struct buf *out);
-// Puts the prefix of its frame before a request's pieces, of which there is room for
-// GATHER_PIECES_MAX.
-err exchange_grpc_frame(struct exchange *x, struct iovec *pieces, int *count);
-// Whether the upstream's answer is one of gRPC, and whether it ends with its head.
-bool exchange_grpc_is_answer(const struct exchange *x);
-bool exchange_grpc_is_ended(const struct exchange *x);
-// How the call ended, once its body has. ERR_REFUSED: by the error in `*out`; ERR_CLOSED: it was
-// cut before it said.
-err exchange_grpc_end(struct exchange *x, struct status *out);
-// The attempt fails with such an error.
-void exchange_grpc_fail(struct exchange *x, const struct status *s);
-// The one message of a body. ERR_CLOSED: it is not whole; ERR_SYNTAX: it is none.
-err exchange_grpc_message(str body, str *message);
+// The pieces of one message in a row, in d->whole.
+err exchange_door_join(struct door *d, const struct iovec *pieces, int count);
+
+// exchange_rest.c: what such a door does where the client speaks HTTP with JSON.
+void exchange_rest_open(struct exchange *x);
+void exchange_rest_close(struct door_rest *rest); // takes NULL
+// As the namesakes above; `s` is what `e` means.
+err exchange_rest_request(struct exchange *x);
+void exchange_rest_write(struct exchange *x, const struct iovec *pieces, int count, bool is_last);
+void exchange_rest_fail(struct exchange *x, const struct status *s, const struct exchange_error *e);
 
 // exchange_models.c
 // Answers /v1/models and /v1/models/{id} from the settings. False where they are the upstream's.

@@ -308,14 +308,6 @@ static void refuse_method(struct rpc *r)
     rpc_fail(r, &s, 405);
 }
 
-static bool is_json(const struct h1_head *head)
-{
-    const struct h1_field *f = h1_field_find(head, STR("content-type"));
-    str type = f ? str_sub(f->value, 0, str_find_char(f->value, ';')) : STR("");
-
-    return str_eq_nocase(str_trim(type), STR("application/json"));
-}
-
 static void start_native(struct rpc *r)
 {
     const struct h1_field *f = h1_field_find(&r->call->head, STR("grpc-timeout"));
@@ -335,7 +327,7 @@ static void start_rest(struct rpc *r)
 {
     rpc_rest_open(r);
     // The paths of gRPC itself take what a method's message is, and say so where it is not.
-    if (r->found.route->is_native && !is_json(&r->call->head)) {
+    if (r->found.route->is_native && !grpc_head_is_json(&r->call->head)) {
         const struct status s = {.code = STATUS_INVALID_ARGUMENT,
                                  .message = STR("The content type is neither application/grpc nor "
                                                 "application/json.")};

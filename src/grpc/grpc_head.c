@@ -28,6 +28,14 @@ bool grpc_head_is_grpc(const struct h1_head *head)
     return read_type(head, &suffix);
 }
 
+bool grpc_head_is_json(const struct h1_head *head)
+{
+    str type = value_of(head, STR("content-type"));
+
+    return str_eq_nocase(str_trim(str_sub(type, 0, str_find_char(type, ';'))),
+                         STR("application/json"));
+}
+
 static err refuse(struct grpc_refusal *why, unsigned http, enum status_code code, str message)
 {
     *why = (struct grpc_refusal){.http = http, .status = {.code = code, .message = message}};

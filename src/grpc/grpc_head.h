@@ -30,6 +30,9 @@ struct grpc_refusal {
 // grpc-web is another protocol.
 bool grpc_head_is_grpc(const struct h1_head *head);
 
+// Whether the content type is application/json, in which the paths of gRPC may be called too.
+bool grpc_head_is_json(const struct h1_head *head);
+
 // Reads the head of a call; its path is the caller's to look up. ERR_UNSUPPORTED, and `*why`, where
 // it can't be served: another method than POST, another content type or message format, no
 // "te: trailers", an unknown compression, or a timeout that is none.
