@@ -120,6 +120,23 @@ err exchange_rest_request(struct exchange *x);
 void exchange_rest_write(struct exchange *x, const struct iovec *pieces, int count, bool is_last);
 void exchange_rest_fail(struct exchange *x, const struct status *s, const struct exchange_error *e);
 
+// exchange_grpc.c: upstreams that speak gRPC.
+// Appends the fields that a call of gRPC has, but for the type.
+err exchange_grpc_fields(const struct exchange *x, struct buf *out);
+// Puts the prefix of its frame before a request's pieces, of which there is room for
+// GATHER_PIECES_MAX.
+err exchange_grpc_frame(struct exchange *x, struct iovec *pieces, int *count);
+// Whether the upstream's answer is one of gRPC, and whether it ends with its head.
+bool exchange_grpc_is_answer(const struct exchange *x);
+bool exchange_grpc_is_ended(const struct exchange *x);
+// How the call ended, once its body has. ERR_REFUSED: by the error in `*out`; ERR_CLOSED: it was
+// cut before it said.
+err exchange_grpc_end(struct exchange *x, struct status *out);
+// The attempt fails with such an error.
+void exchange_grpc_fail(struct exchange *x, const struct status *s);
+// The one message of a body. ERR_CLOSED: it is not whole; ERR_SYNTAX: it is none.
+err exchange_grpc_message(str body, str *message);
+
 // exchange_models.c
 // Answers /v1/models and /v1/models/{id} from the settings. False where they are the upstream's.
 bool exchange_models_answer(struct exchange *x);

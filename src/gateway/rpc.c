@@ -1,9 +1,8 @@
 #include "gateway/rpc.h"
 
 #include "base/steps.h"
-#include "codec/uri.h"
+#include "gateway/call_record.h"
 #include "gateway/deadline_fields.h"
-#include "gateway/request_id.h"
 #include "gateway/route.h"
 #include "gateway/rpc_private.h"
 #include "gateway/rpc_status.h"
@@ -280,7 +279,7 @@ static struct rpc *begin(struct gateway *g, struct server_call *call,
     r->found = *found;
     r->path = path;
     r->query = query_of(call->head.target, path);
-    r->id = request_id_choose(&call->head, &g->random, &call->arena);
+    r->id = call_record_id(g, call);
     buf_init(&r->head, (size_t)r->view->settings->limits.head_bytes + HEAD_ROOM);
     return r;
 }

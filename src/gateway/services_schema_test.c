@@ -1,9 +1,8 @@
 // What the hand-written dialect_sluice says on the wire is what the published schema says.
-#include "gateway/services.h"
-
 #include "base/list.h"
 #include "codec/base64.h"
 #include "codec/grpc_frame.h"
+#include "gateway/services.h"
 #include "grpc/json_to_protobuf.h"
 #include "grpc/own_descriptors.h"
 #include "grpc/protobuf_to_json.h"

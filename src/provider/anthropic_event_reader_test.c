@@ -211,8 +211,9 @@ TEST(anthropic_event_reader_bounds_the_blocks_that_are_open)
 
 TEST(anthropic_event_reader_reads_what_is_left_of_a_stream_whose_start_is_missing)
 {
-    READS("text 0 a\ntext 0 b\nfinish 1 \nusage 0/3\nend 0 \n", DELTA("0", "\"text_delta\",\"text\":\"a\""),
-          DELTA("0", "\"text_delta\",\"text\":\"b\""), BLOCK_STOP("0"),
+    READS("text 0 a\ntext 0 b\nfinish 1 \nusage 0/3\nend 0 \n",
+          DELTA("0", "\"text_delta\",\"text\":\"a\""), DELTA("0", "\"text_delta\",\"text\":\"b\""),
+          BLOCK_STOP("0"),
           "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{"
           "\"output_tokens\":3}}",
           "{\"type\":\"message_stop\"}");

@@ -295,8 +295,7 @@ TEST(openai_events_go_on_with_another_stream_without_a_second_role)
     struct chat_reply resumed = reply;
 
     resumed.is_resumed = true;
-    CHECK_WRITTEN(resumed,
-                  OUT("\"content\":\"more\"") OUT_FINISHED("0", "", "\"stop\"") DONE,
+    CHECK_WRITTEN(resumed, OUT("\"content\":\"more\"") OUT_FINISHED("0", "", "\"stop\"") DONE,
                   START, SAYS(TEXT, "more"),
                   {.kind = CHAT_EVENT_FINISH, .finish = CHAT_FINISH_STOP}, END);
     // One whose text was all there.
