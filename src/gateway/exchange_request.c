@@ -7,10 +7,8 @@
 #include "provider/openai_continue.h"
 
 // A credential is for one vendor, and so is what else only that vendor understands.
-static bool passes(const struct exchange *x, const struct h1_field *f)
+static bool passes(const struct exchange *x, const struct h1_field *f, unsigned rules)
 {
-    unsigned rules = field_rules_of(f->name);
-
     if (rules & FIELD_NOT_UP) return false;
     if (rules & FIELD_CREDENTIAL && (x->origin->has_credential || x->is_translated)) return false;
     if (rules & (FIELD_VENDOR | FIELD_CONTENT) && x->is_translated) return false;
@@ -97,8 +95,9 @@ err exchange_request_head(struct exchange *x)
     TRY(put_dialect(x, out));
     for (size_t i = 0; i < head->field_count; i++) {
         const struct h1_field *f = &head->fields[i];
-        if (!passes(x, f)) continue;
-        if (field_rules_of(f->name) & FIELD_DEADLINE) {
+        unsigned rules = field_rules_of(f->name);
+        if (!passes(x, f, rules)) continue;
+        if (rules & FIELD_DEADLINE) {
             TRY(deadline_fields_write(out, f->name, f->value, time));
         } else {
             TRY(put_field(out, f->name, f->value));

@@ -37,6 +37,13 @@ struct tls_stream {
     bool is_lingering;
 };
 
+// What an earlier call left would be taken for the next one's failure. Mostly there is nothing, and
+// to look costs less than to clear.
+static void forget_errors(void)
+{
+    if (ERR_peek_error()) ERR_clear_error();
+}
+
 static struct tls_stream *tls_of(struct stream *s)
 {
     return container_of(s, struct tls_stream, stream);
@@ -172,7 +179,7 @@ static err tls_read(struct stream *s, void *bytes, size_t size, size_t *len)
     int code = 0;
 
     if (t->failure) return t->failure;
-    ERR_clear_error();
+    forget_errors();
     if (SSL_read_ex(t->ssl, bytes, size, len) == 1) {
         s->is_readable = SSL_has_pending(t->ssl) || t->lower->is_readable || s->is_hung_up;
         return OK;
@@ -230,7 +237,7 @@ static err tls_write(struct stream *s, const struct iovec *iov, int count, size_
     while (!t->failure && !t->write_failure && !has_pending(t)) {
         str piece = next_piece(&g, room);
         if (piece.len == 0) break;
-        ERR_clear_error();
+        forget_errors();
         if (SSL_write_ex(t->ssl, piece.ptr, piece.len, &written) != 1) t->failure = failure_of(t);
         total += written; // all of the piece, for the BIO takes every record whole
         written = 0;
