@@ -203,7 +203,7 @@ def _ask_of(size):
     return frame % ("w" * (size - len(frame)))
 
 
-def _measure_h2c(run, _round_number):
+def _measure_h2(run, _round_number):
     """h2load judges by status and by whole streams; it says when it is done and not when it is
     warm, so all of its run counts, the beginning of sixteen connections included."""
     if not shutil.which("h2load"):
@@ -216,11 +216,12 @@ def _measure_h2c(run, _round_number):
         run.warm()
         window = Window(gateway)
         window.begin()
+        scheme = "https" if run.is_tls else "http"
         child = children.start(
             ["h2load", "-D", max(2, run.settings.window_ms // 1000), "-c", 16, "-m", 16, "-t", 1,
              "-d", body.name, "-H", "content-type: application/json", "-H",
              "authorization: Bearer sk-x",
-             f"http://127.0.0.1:{gateway.h2_port}/v1/chat/completions"],
+             f"{scheme}://127.0.0.1:{gateway.h2_port}/v1/chat/completions"],
             children.LOAD_CORE, stdout=subprocess.PIPE, text=True)
         text, _ = child.communicate(timeout=150)
         window.end()
@@ -309,7 +310,7 @@ ALL = [
              [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
               Metric("rps", "requests/s", digits=0), *SHARES]),
     Scenario("h2c", "1 KB -> 1 KB, HTTP/2 without TLS, 16 connections of 16 streams, closed loop",
-             _measure_h2c,
+             _measure_h2,
              [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
               Metric("rps", "requests/s", digits=0), *SHARES]),
     Scenario("latency", f"added latency at {RATE} requests/s, open loop, 64 connections",
@@ -324,6 +325,9 @@ ALL = [
     Scenario("translate-sse", "sse, from Anthropic's dialect beside one that passes as it is",
              _measure_sse, SSE, candidates=["sluice", "translated"]),
     Scenario("tls", "chat over TLS 1.3, P-256, AES-128", _measure_chat, CHAT, is_tls=True),
+    Scenario("tls-h2", "h2c over TLS 1.3, by ALPN", _measure_h2,
+             [Metric("cpu_us", "CPU us/request"), *CPU_SPLIT,
+              Metric("rps", "requests/s", digits=0), *SHARES], is_tls=True),
     Scenario("tls-sse", "sse over TLS 1.3", _measure_sse, SSE, is_tls=True),
     Scenario("tls-idle", "idle over TLS 1.3", _measure_idle, IDLE, is_tls=True),
 ]
