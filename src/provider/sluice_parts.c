@@ -52,7 +52,7 @@ static err read_file(struct sluice_reading *r, str message, struct chat_part *ou
         }
     }
     if (e != ERR_EOF) return e;
-    if (!chat_text_is_given(out->media.content))
+    if (!chat_text_has(out->media.content))
         return sluice_wire_refuse(r, STR("A picture, recording or file needs a source."),
                                   STR("media"));
     if (out->media.source == CHAT_SOURCE_BYTES && !chat_text_has(out->media.type))

@@ -176,7 +176,34 @@ static err read_format(struct reading *r, str message)
     return e == ERR_EOF ? OK : e;
 }
 
-// The entries of a map as one JSON object: of numbers (logit_bias) or of texts (metadata).
+// An entry of a map: of numbers (logit_bias) or of texts (metadata). What is not there is zero.
+static err read_entry(struct reading *r, str entry, bool is_number, struct json_writer *w)
+{
+    struct protobuf_field key = {.number = 0};
+    struct protobuf_field value = {.number = 0};
+    struct protobuf_reader p;
+    struct protobuf_field f;
+    str number;
+    err e = OK;
+
+    protobuf_reader_init(&p, entry);
+    while (!(e = protobuf_next(&p, &f))) {
+        if (f.number == SLUICE_ENTRY_KEY) key = f;
+        if (f.number == SLUICE_ENTRY_VALUE) value = f;
+    }
+    if (e != ERR_EOF) return e;
+    if (!is_number) {
+        json_write_key(w, key.bytes);
+        json_write_str(w, value.bytes);
+        return OK;
+    }
+    TRY(sluice_wire_double(&r->wire, value.value, &number));
+    json_write_key(w, sluice_wire_number(&r->wire, key.value));
+    json_write_raw(w, number);
+    return OK;
+}
+
+// The entries of a map as one JSON object.
 static err read_map(struct reading *r, str request, uint32_t number, str *out)
 {
     struct protobuf_reader p;
@@ -189,25 +216,9 @@ static err read_map(struct reading *r, str request, uint32_t number, str *out)
     json_write_init(&w, &text);
     json_write_object(&w);
     protobuf_reader_init(&p, request);
-    while (!(e = protobuf_next(&p, &f))) {
-        struct protobuf_reader entry;
-        struct protobuf_field member;
-        struct protobuf_field key = {.number = 0};
-        struct protobuf_field value = {.number = 0};
-        if (f.number != number || f.wire != PROTOBUF_BYTES) continue;
-        protobuf_reader_init(&entry, f.bytes);
-        while (!(e = protobuf_next(&entry, &member))) {
-            if (member.number == SLUICE_ENTRY_KEY) key = member;
-            if (member.number == SLUICE_ENTRY_VALUE) value = member;
-        }
-        if (e != ERR_EOF) break;
-        if (number == SLUICE_REQUEST_LOGIT_BIAS) {
-            json_write_key(&w, sluice_wire_number(&r->wire, key.value));
-            json_write_raw(&w, sluice_wire_double(&r->wire, value.value));
-        } else {
-            json_write_key(&w, key.bytes);
-            json_write_str(&w, value.bytes);
-        }
+    while (!e && !(e = protobuf_next(&p, &f))) {
+        if (f.number == number && f.wire == PROTOBUF_BYTES)
+            e = read_entry(r, f.bytes, number == SLUICE_REQUEST_LOGIT_BIAS, &w);
     }
     json_write_object_end(&w);
     if (e == ERR_EOF) e = w.error;
@@ -216,15 +227,18 @@ static err read_map(struct reading *r, str request, uint32_t number, str *out)
     return e;
 }
 
-// Numbers and texts, each of which goes straight to its place.
-static err read_scalar(struct reading *r, const struct protobuf_field *f)
+// A field of another form than its own is unknown, as in any message.
+static err read_double(struct reading *r, const struct protobuf_field *f, str *out)
+{
+    return f->wire == PROTOBUF_FIXED64 ? sluice_wire_double(&r->wire, f->value, out) : OK;
+}
+
+static err read_whole(struct reading *r, const struct protobuf_field *f)
 {
     struct chat_request *q = r->out;
 
+    if (f->wire != PROTOBUF_VARINT) return OK;
     switch (f->number) {
-    case SLUICE_REQUEST_MODEL: return sluice_wire_text(&r->wire, f, &q->model);
-    case SLUICE_REQUEST_USER: return sluice_wire_text(&r->wire, f, &q->user);
-    case SLUICE_REQUEST_SERVICE_TIER: return sluice_wire_text(&r->wire, f, &q->service_tier);
     case SLUICE_REQUEST_PARALLEL: q->tool_choice.parallel = flag_of(f); break;
     case SLUICE_REQUEST_LOGPROBS: q->logprobs = flag_of(f); break;
     case SLUICE_REQUEST_MAX_TOKENS: q->max_tokens = sluice_wire_number(&r->wire, f->value); break;
@@ -236,17 +250,26 @@ static err read_scalar(struct reading *r, const struct protobuf_field *f)
         q->seed = arena_format(r->wire.arena, "%ld", (int64_t)f->value);
         break;
     case SLUICE_REQUEST_N: q->choice_count = f->value ? f->value : 1; break;
-    case SLUICE_REQUEST_TEMPERATURE: q->temperature = sluice_wire_double(&r->wire, f->value); break;
-    case SLUICE_REQUEST_TOP_P: q->top_p = sluice_wire_double(&r->wire, f->value); break;
-    case SLUICE_REQUEST_FREQUENCY_PENALTY:
-        q->frequency_penalty = sluice_wire_double(&r->wire, f->value);
-        break;
-    case SLUICE_REQUEST_PRESENCE_PENALTY:
-        q->presence_penalty = sluice_wire_double(&r->wire, f->value);
-        break;
     default: break;
     }
     return OK;
+}
+
+// Numbers and texts, each of which goes straight to its place.
+static err read_scalar(struct reading *r, const struct protobuf_field *f)
+{
+    struct chat_request *q = r->out;
+
+    switch (f->number) {
+    case SLUICE_REQUEST_MODEL: return sluice_wire_text(&r->wire, f, &q->model);
+    case SLUICE_REQUEST_USER: return sluice_wire_text(&r->wire, f, &q->user);
+    case SLUICE_REQUEST_SERVICE_TIER: return sluice_wire_text(&r->wire, f, &q->service_tier);
+    case SLUICE_REQUEST_TEMPERATURE: return read_double(r, f, &q->temperature);
+    case SLUICE_REQUEST_TOP_P: return read_double(r, f, &q->top_p);
+    case SLUICE_REQUEST_FREQUENCY_PENALTY: return read_double(r, f, &q->frequency_penalty);
+    case SLUICE_REQUEST_PRESENCE_PENALTY: return read_double(r, f, &q->presence_penalty);
+    default: return read_whole(r, f);
+    }
 }
 
 static err read_field(struct reading *r, const struct protobuf_field *f)

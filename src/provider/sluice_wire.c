@@ -3,6 +3,7 @@
 #include "codec/json_write.h"
 #include "codec/utf8.h"
 
+#include <math.h>
 #include <string.h>
 
 err sluice_wire_refuse(struct sluice_reading *r, str problem, str param)
@@ -37,19 +38,21 @@ err sluice_wire_text(struct sluice_reading *r, const struct protobuf_field *f,
     return OK;
 }
 
-str sluice_wire_double(struct sluice_reading *r, uint64_t bits)
+err sluice_wire_double(struct sluice_reading *r, uint64_t bits, str *out)
 {
     struct json_writer w;
     struct buf text;
     double value = 0;
 
     memcpy(&value, &bits, sizeof(value));
+    if (!isfinite(value))
+        return sluice_wire_refuse(r, STR("A number of the request is not finite."), STR(""));
     buf_init(&text, 64);
     json_write_init(&w, &text);
     json_write_double(&w, value); // fits
-    str out = arena_str(r->arena, buf_view(&text));
+    *out = arena_str(r->arena, buf_view(&text));
     buf_done(&text);
-    return out;
+    return OK;
 }
 
 str sluice_wire_number(struct sluice_reading *r, uint64_t value)
