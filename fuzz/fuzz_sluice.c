@@ -60,6 +60,49 @@ static void check_answer(str body)
     arena_reset(&a);
 }
 
+static void check_embedding(str body)
+{
+    struct chat_notes notes = {.dropped_count = 0};
+    struct embedding_request q;
+    struct gather first;
+    struct gather second;
+    struct arena a;
+
+    arena_init(&a, 1 << 16);
+    gather_init(&first, TEXT_MAX);
+    gather_init(&second, TEXT_MAX);
+    if (!dialect_sluice.read_embedding(body, &a, &q, &notes)) {
+        check(dialect_sluice.write_embedding(&q, &first, &notes) == OK);
+        check(dialect_sluice.read_embedding(buf_view(&first.text), &a, &q, &notes) == OK);
+        check(dialect_sluice.write_embedding(&q, &second, &notes) == OK);
+        check(str_eq(buf_view(&first.text), buf_view(&second.text)));
+    }
+    gather_done(&second);
+    gather_done(&first);
+    arena_reset(&a);
+}
+
+static void check_vectors(str body)
+{
+    struct embedding_answer answer;
+    struct arena a;
+    struct buf first;
+    struct buf second;
+
+    arena_init(&a, 1 << 16);
+    buf_init(&first, TEXT_MAX);
+    buf_init(&second, TEXT_MAX);
+    if (!dialect_sluice.read_vectors(body, &a, &answer)) {
+        check(dialect_sluice.write_vectors(&answer, STR(""), EMBEDDING_UNSET, &first) == OK);
+        check(dialect_sluice.read_vectors(buf_view(&first), &a, &answer) == OK);
+        check(dialect_sluice.write_vectors(&answer, STR(""), EMBEDDING_UNSET, &second) == OK);
+        check(str_eq(buf_view(&first), buf_view(&second)));
+    }
+    buf_done(&second);
+    buf_done(&first);
+    arena_reset(&a);
+}
+
 static void check_splice(str data)
 {
     struct answer_stream s = {.kind = ANSWER_SLUICE};
@@ -123,6 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
     check_request(body);
     check_answer(body);
+    check_embedding(body);
+    check_vectors(body);
     check_stream(body);
     return 0;
 }

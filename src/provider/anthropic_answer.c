@@ -163,7 +163,20 @@ err anthropic_answer_write(const struct chat_answer *answer, const struct chat_r
     return e;
 }
 
-err anthropic_answer_write_count(struct buf *out, uint64_t input_tokens)
+err anthropic_answer_read_count(str body, uint64_t *input_tokens)
+{
+    static const str names[] = {STR_INIT("input_tokens")};
+    struct json_value found[1];
+    struct members m = MEMBERS(names, found);
+    struct json_reader r;
+
+    json_reader_init(&r, body);
+    TRY(members_read(&r, &m));
+    TRY(json_end(&r));
+    return json_to_u64(found[0], UINT64_MAX, input_tokens);
+}
+
+err anthropic_answer_write_count(uint64_t input_tokens, struct buf *out)
 {
     struct json_writer w;
 

@@ -192,10 +192,17 @@ TEST(anthropic_answer_with_arguments_that_are_cut_shows_them_as_they_are)
 
 TEST(anthropic_answer_of_a_count_is_a_number)
 {
+    uint64_t tokens = 0;
     struct buf out;
 
     buf_init(&out, 100);
-    CHECK_EQ(anthropic_answer_write_count(&out, 2095), OK);
+    CHECK_EQ(anthropic_answer_write_count(2095, &out), OK);
     CHECK_STR(buf_view(&out), "{\"input_tokens\":2095}");
+    CHECK_EQ(anthropic_answer_read_count(buf_view(&out), &tokens), OK);
+    CHECK_EQ(tokens, 2095);
+    CHECK_EQ(anthropic_answer_read_count(STR("{\"input_tokens\":\"7\"}"), &tokens), ERR_TYPE);
+    CHECK_EQ(anthropic_answer_read_count(STR("{}"), &tokens), ERR_TYPE);
+    CHECK_EQ(anthropic_answer_read_count(STR("{\"input_tokens\":7"), &tokens), ERR_SYNTAX);
+    CHECK_EQ(tokens, 2095); // written only on success
     buf_done(&out);
 }

@@ -39,10 +39,14 @@ err anthropic_read_request(str body, struct arena *a, struct chat_request *out,
 err anthropic_read_count_request(str body, struct arena *a, struct chat_request *out,
                                  struct chat_notes *n);
 err anthropic_write_request(const struct chat_request *q, struct gather *out, struct chat_notes *n);
+// A request of count_tokens, which says what is asked and nothing of how it is answered.
+err anthropic_write_count_request(const struct chat_request *q, struct gather *out,
+                                  struct chat_notes *n);
 err anthropic_answer_read(str body, struct arena *a, struct chat_answer *out);
 err anthropic_answer_write(const struct chat_answer *answer, const struct chat_reply *r,
                            struct gather *out);
-// Appends the answer of count_tokens: {"input_tokens":...}.
-err anthropic_answer_write_count(struct buf *out, uint64_t input_tokens);
+// The answer of count_tokens: {"input_tokens":...}. ERR_SYNTAX or ERR_TYPE where it is none.
+err anthropic_answer_read_count(str body, uint64_t *input_tokens);
+err anthropic_answer_write_count(uint64_t input_tokens, struct buf *out);
 struct chat_reader *anthropic_event_reader_new(struct arena *a);
 struct chat_writer *anthropic_event_writer_new(struct arena *a, const struct chat_reply *r);

@@ -392,7 +392,16 @@ static err drop_rest(struct anthropic_blocks *b, const struct chat_request *q)
     return OK;
 }
 
-static err write_request(struct anthropic_blocks *b, const struct chat_request *q)
+// What changes the answer alone.
+static void write_answering(struct anthropic_blocks *b, const struct chat_request *q,
+                            const struct anthropic_think *t)
+{
+    write_sampling(b, q, t);
+    write_stops(b, q);
+    write_account(b, q);
+}
+
+static err write_request(struct anthropic_blocks *b, const struct chat_request *q, bool is_count)
 {
     struct anthropic_think think = anthropic_think_of(q, b->notes);
 
@@ -402,14 +411,12 @@ static err write_request(struct anthropic_blocks *b, const struct chat_request *
     TRY(write_tools(b, q));
     TRY(write_system(b, q));
     TRY(write_messages(b, q));
-    write_max_tokens(b, q, &think);
+    if (!is_count) write_max_tokens(b, q, &think);
     write_tool_choice(b, q);
     write_thinking(b, &think);
     TRY(write_output_config(b, q, &think));
-    write_sampling(b, q, &think);
-    write_stops(b, q);
-    write_account(b, q);
-    if (q->is_stream) write_number(b, STR("stream"), STR("true"));
+    if (!is_count) write_answering(b, q, &think);
+    if (q->is_stream && !is_count) write_number(b, STR("stream"), STR("true"));
     json_write_object_end(&b->w);
     return b->w.error;
 }
@@ -419,7 +426,18 @@ err anthropic_write_request(const struct chat_request *q, struct gather *out, st
     struct anthropic_blocks b;
 
     anthropic_blocks_init(&b, out, n);
-    err e = write_request(&b, q);
+    err e = write_request(&b, q, false);
+    anthropic_blocks_done(&b);
+    return e;
+}
+
+err anthropic_write_count_request(const struct chat_request *q, struct gather *out,
+                                  struct chat_notes *n)
+{
+    struct anthropic_blocks b;
+
+    anthropic_blocks_init(&b, out, n);
+    err e = write_request(&b, q, true);
     anthropic_blocks_done(&b);
     return e;
 }

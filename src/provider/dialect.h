@@ -1,5 +1,6 @@
 // dialect: a wire format of chats, read into the neutral model (chat.h) and written out of it.
 //
+// Beside chats a dialect may have texts as vectors (embedding.h), and counts of a request's tokens.
 // A dialect is a table of functions; translating from one to another is a read of the one and a
 // write of the other. None does I/O or knows of another. Bodies that are read outlive what was read
 // of them. ERR_SYNTAX: malformed; ERR_TYPE, ERR_RANGE: a member of another kind or out of bounds;
@@ -7,7 +8,7 @@
 // and leaving it out would change what is asked. What may be left out is left out and noted.
 #pragma once
 
-#include "provider/chat.h"
+#include "provider/embedding.h"
 
 // Takes the events of one answer's stream, in their order.
 struct chat_sink {
@@ -60,6 +61,21 @@ struct dialect {
     err (*write_error)(const struct chat_error *e, struct buf *out);
     // The status that the dialect has for the like of `status`, such as 529 for 503.
     unsigned (*status)(unsigned status);
+    // How many tokens a request has; the path is empty, and all NULL, where nobody can be asked.
+    str count_path;
+    err (*read_count)(str body, struct arena *a, struct chat_request *out, struct chat_notes *n);
+    err (*write_count)(const struct chat_request *q, struct gather *out, struct chat_notes *n);
+    err (*read_counted)(str body, uint64_t *tokens);
+    err (*write_counted)(uint64_t tokens, struct buf *out);
+    // Texts as vectors; likewise. Answers as openai_embedding.h has them.
+    str embed_path;
+    err (*read_embedding)(str body, struct arena *a, struct embedding_request *out,
+                          struct chat_notes *n);
+    err (*write_embedding)(const struct embedding_request *q, struct gather *out,
+                           struct chat_notes *n);
+    err (*read_vectors)(str body, struct arena *a, struct embedding_answer *out);
+    err (*write_vectors)(const struct embedding_answer *answer, str model,
+                         enum embedding_encoding encoding, struct buf *out);
     // In the arena.
     struct chat_reader *(*reader_new)(struct arena *a);
     struct chat_writer *(*writer_new)(struct arena *a, const struct chat_reply *r);

@@ -13,6 +13,11 @@ const struct dialect dialect_anthropic = {
     .read_error = anthropic_error_read,
     .write_error = anthropic_error_write,
     .status = anthropic_error_status,
+    .count_path = STR_INIT("/messages/count_tokens"),
+    .read_count = anthropic_read_count_request,
+    .write_count = anthropic_write_count_request,
+    .read_counted = anthropic_answer_read_count,
+    .write_counted = anthropic_answer_write_count,
     .reader_new = anthropic_event_reader_new,
     .writer_new = anthropic_event_writer_new,
 };

@@ -3,6 +3,7 @@
 #include "codec/json.h"
 #include "codec/json_write.h"
 #include "provider/sluice.h"
+#include "provider/sluice_embedding.h"
 
 static err write_error(const struct chat_error *e, struct buf *out)
 {
@@ -40,6 +41,16 @@ const struct dialect dialect_sluice = {
     .read_error = read_error,
     .write_error = write_error,
     .status = same_status,
+    .count_path = STR_INIT("/sluice.v1.Chat/CountTokens"),
+    .read_count = sluice_read_request,
+    .write_count = sluice_write_request,
+    .read_counted = sluice_answer_read_count,
+    .write_counted = sluice_answer_write_count,
+    .embed_path = STR_INIT("/sluice.v1.Embeddings/Embed"),
+    .read_embedding = sluice_embedding_read,
+    .write_embedding = sluice_embedding_write,
+    .read_vectors = sluice_embedding_read_answer,
+    .write_vectors = sluice_embedding_write_answer,
     .reader_new = sluice_events_reader_new,
     .writer_new = sluice_events_writer_new,
 };

@@ -16,6 +16,9 @@ err sluice_write_request(const struct chat_request *q, struct gather *out, struc
 err sluice_answer_read(str body, struct arena *a, struct chat_answer *out);
 err sluice_answer_write(const struct chat_answer *answer, const struct chat_reply *r,
                         struct gather *out);
+// A CountTokensResponse.
+err sluice_answer_read_count(str body, uint64_t *tokens);
+err sluice_answer_write_count(uint64_t tokens, struct buf *out);
 // sluice_events.c
 struct chat_reader *sluice_events_reader_new(struct arena *a);
 struct chat_writer *sluice_events_writer_new(struct arena *a, const struct chat_reply *r);

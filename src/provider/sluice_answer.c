@@ -150,7 +150,32 @@ err sluice_answer_read(str body, struct arena *a, struct chat_answer *out)
     return OK;
 }
 
+err sluice_answer_read_count(str body, uint64_t *tokens)
+{
+    struct protobuf_reader p;
+    struct protobuf_field f;
+    uint64_t count = 0;
+    err e = OK;
+
+    protobuf_reader_init(&p, body);
+    while (!(e = protobuf_next(&p, &f))) {
+        if (f.number == SLUICE_COUNT_INPUT && f.wire == PROTOBUF_VARINT) count = f.value;
+    }
+    if (e != ERR_EOF) return ERR_SYNTAX;
+    *tokens = count;
+    return OK;
+}
+
 // --- Writing ---
+
+err sluice_answer_write_count(uint64_t tokens, struct buf *out)
+{
+    struct protobuf_writer w;
+
+    protobuf_write_init(&w, out);
+    put_count(&w, SLUICE_COUNT_INPUT, tokens);
+    return w.error;
+}
 
 static err write_choice(struct protobuf_writer *w, const struct chat_choice *c, struct arena *a)
 {

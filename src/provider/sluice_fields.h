@@ -151,4 +151,21 @@ enum sluice_delta {
 
 // ToolCallBegin has the id and name of a ToolCall, by the same numbers.
 
+enum sluice_embed {
+    SLUICE_EMBED_MODEL = 1,
+    SLUICE_EMBED_INPUT,
+    SLUICE_EMBED_DIMENSIONS,
+    SLUICE_EMBED_USER,
+};
+
+enum sluice_input { SLUICE_INPUT_TEXT = 1, SLUICE_INPUT_TOKENS };
+
+enum sluice_tokens { SLUICE_TOKENS_IDS = 1 };
+
+enum sluice_vectors { SLUICE_VECTORS_MODEL = 1, SLUICE_VECTORS_LIST, SLUICE_VECTORS_USAGE };
+
+enum sluice_vector { SLUICE_VECTOR_INDEX = 1, SLUICE_VECTOR_VALUES };
+
+enum sluice_count { SLUICE_COUNT_INPUT = 1 }; // of CountTokensResponse
+
 enum sluice_end { SLUICE_END_CHOICE = 1, SLUICE_END_REASON, SLUICE_END_STOP_SEQUENCE };
