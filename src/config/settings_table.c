@@ -88,9 +88,10 @@ static const struct settings_field limits_fields[] = {
          "what common proxies take."},
     {FIELD(COUNT, settings_limits, head_fields, "head_fields"), .fallback = "100", BOUNDS(8, 256),
      .sentence = "Header fields of one head."},
-    {FIELD(SIZE, settings_limits, body_bytes, "body_bytes"), .fallback = "32MiB", BOUNDS(KIB, GIB),
+    {FIELD(SIZE, settings_limits, body_bytes, "body_bytes"), .fallback = "64MiB", BOUNDS(KIB, GIB),
      .sentence =
-         "Request body that is buffered, such as the JSON of a chat; room for images inside it."},
+         "Request body that is buffered, such as the JSON of a chat; room for images inside it: "
+         "OpenAI takes requests of 50 MB."},
     {FIELD(SIZE, settings_limits, upload_bytes, "upload_bytes"), .fallback = "1GiB",
      BOUNDS(KIB, 1024 * GIB),
      .sentence = "Request body that is streamed through without buffering, such as a file."},

@@ -47,7 +47,7 @@ TEST(settings_of_an_empty_text_are_the_defaults)
     CHECK_STR(s->admin.address, "127.0.0.1:8081");
     CHECK_EQ(s->limits.head_bytes, 32 * 1024);
     CHECK_EQ(s->limits.head_fields, 100);
-    CHECK_EQ(s->limits.body_bytes, 32 << 20);
+    CHECK_EQ(s->limits.body_bytes, 64 << 20);
     CHECK_EQ(s->limits.upload_bytes, 1 << 30);
     CHECK_EQ(s->limits.event_bytes, 1 << 20);
     CHECK_EQ(s->limits.connections, 16'384);
