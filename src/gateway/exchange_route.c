@@ -1,4 +1,5 @@
 // Which model a request asks for, and which provider serves it under which name.
+#include "codec/utf8.h"
 #include "gateway/exchange_private.h"
 #include "provider/anthropic.h"
 
@@ -53,19 +54,28 @@ static void refuse_model(struct exchange *x)
                                                       .message = message});
 }
 
+// What is wrong with a body at that byte.
+static str tell_syntax(struct exchange *x, size_t at)
+{
+    str rest = str_sub(buf_view(&x->body), at, UTF8_SEQUENCE_MAX);
+    bool is_text = !rest.len || !((unsigned char)rest.ptr[0] & 0x80) || utf8_sequence(rest);
+
+    return arena_format(&x->call->arena, "The body of your request is not valid %s: byte %zu.",
+                        is_text ? "JSON" : "UTF-8", at);
+}
+
 static void refuse_json(struct exchange *x, err e, size_t at)
 {
     struct exchange_error error = {.status = 400, .code = STR("invalid_request")};
 
     if (e == ERR_SYNTAX)
         error = (struct exchange_error){.status = 400, .code = STR("invalid_json")};
-    error.message =
-        e == ERR_SYNTAX  ? arena_format(&x->call->arena,
-                                        "The body of your request is not valid JSON: byte %zu.", at)
-        : e == ERR_TYPE  ? STR("'model' must be a string and 'stream' a boolean.")
-        : e == ERR_LIMIT ? STR("The body of your request is nested too deeply, or names its model "
-                               "too often.")
-                         : STR("You must provide a model parameter.");
+    error.message = e == ERR_SYNTAX ? tell_syntax(x, at)
+                    : e == ERR_TYPE ? STR("'model' must be a string and 'stream' a boolean.")
+                    : e == ERR_LIMIT
+                        ? STR("The body of your request is nested too deeply, or names its model "
+                              "too often.")
+                        : STR("You must provide a model parameter.");
     exchange_answer_error(x, &error);
 }
 

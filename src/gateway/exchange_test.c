@@ -59,6 +59,9 @@ TEST(exchange_refuses_bodies_that_name_no_model)
     check_body(STR("[]"), STR("invalid_json"));
     check_body(STR("\"m\""), STR("invalid_json"));
     check_body(STR("{\"model\":\"m\"} x"), STR("invalid_json"));
+    check_body(STR("{\"model\":\"m\",\"messages\":[{\"content\":\"a\xff\"}]}"),
+               STR("The body of your request is not valid UTF-8: byte 38."));
+    check_body(STR("{\"model\":\"m\",\"x\":\xc3\xa9}"), STR("not valid JSON: byte 17."));
     check_body(STR("{\"model\":1}"), STR("'model' must be a string"));
     check_body(STR("{\"model\":\"m\",\"stream\":\"yes\"}"), STR("'stream' a boolean"));
     check_body(STR("{\"model\":\"a\",\"model\":\"b\",\"model\":\"c\",\"model\":\"d\","

@@ -27,13 +27,23 @@ err sluice_wire_count(str message, uint32_t number, size_t *out)
     return OK;
 }
 
+static err refuse_bytes(struct sluice_reading *r, str bytes)
+{
+    size_t at = 0;
+
+    for (size_t len = 0; (len = utf8_sequence(str_sub(bytes, at, bytes.len))) > 0; at += len) {
+    }
+    str problem = arena_format(
+        r->arena, "A text of the request is not valid UTF-8: byte %zu of its %zu.", at, bytes.len);
+    return sluice_wire_refuse(r, problem, STR(""));
+}
+
 err sluice_wire_text(struct sluice_reading *r, const struct protobuf_field *f,
                      struct chat_text *out)
 {
     if (f->wire != PROTOBUF_BYTES)
         return sluice_wire_refuse(r, STR("A field has the wrong type."), STR(""));
-    if (!utf8_is_valid(f->bytes))
-        return sluice_wire_refuse(r, STR("A text of the request is not valid UTF-8."), STR(""));
+    if (!utf8_is_valid(f->bytes)) return refuse_bytes(r, f->bytes);
     *out = chat_text_plain(f->bytes);
     return OK;
 }
