@@ -326,6 +326,8 @@ TEST(translation_asks_for_usage_and_keeps_it_from_who_did_not)
 {
     ASKS(anthropic, openai, ASK_A("\"stream\":true," HI),
          "\"stream_options\":{\"include_usage\":true}");
+    ASKS(openai, openai, ASK_O("\"stream\":true," HI),
+         "\"stream_options\":{\"include_usage\":true}");
     STREAMS_AS(anthropic, openai, false, START TEXT_BLOCK("0", "x") END("end_turn"), "!\"usage\"",
                "data: [DONE]");
 }
