@@ -1,5 +1,6 @@
 // A gRPC server of tests/rpc/stock.proto, whose requests say how it behaves; and clients of it. Run
 // as a program it serves until it is ended, and prints its port.
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -80,9 +81,10 @@ class Stock {
         return;
       }
       if (waitMs) await sleep(waitMs);
+      if (call.cancelled) return;
       this.sentAt.push(performance.now());
       if (!call.write({ name, small: i + 1, raw: Buffer.alloc(size, i) }))
-        await new Promise((go) => { call.once('drain', go); call.once('cancelled', go); });
+        await Promise.race([once(call, 'drain'), once(call, 'cancelled')]);
     }
     call.end(this.trailers());
   }
