@@ -5,6 +5,7 @@
 #include "codec/utf8.h"
 #include "grpc/field_path.h"
 #include "grpc/json_to_protobuf.h"
+#include "grpc/message_join.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -257,10 +258,69 @@ static err note_path(struct transcoding *t, struct binding *bound)
     return OK;
 }
 
+static err write_all(struct transcoding *t)
+{
+    struct binding bound[PATH_TEMPLATE_VARIABLES_MAX];
+    const struct path_router_match *match = &t->request->found->match;
+
+    TRY(note_path(t, bound));
+    TRY(write_body(t));
+    TRY(write_query(t));
+    for (size_t i = 0; i < match->path->variable_count; i++) {
+        TRY(write_value(t, &bound[i], match->values[i]));
+    }
+    return OK;
+}
+
+// Whether path or query may set fields within messages, of which others then stand in another
+// place.
+static bool may_nest(const struct transcode_request *r)
+{
+    const struct path_template *template = r->found->match.path;
+    bool may =
+        str_find_char(r->query, '.') < r->query.len || str_find_char(r->query, '%') < r->query.len;
+
+    for (size_t i = 0; i < template->variable_count && !may; i++) {
+        str path = template->variables[i].field_path;
+        may = str_find_char(path, '.') < path.len;
+    }
+    return may;
+}
+
+static err join_parts(struct transcoding *t, str message, struct buf *out)
+{
+    const struct field_path **paths = NULL;
+    size_t count = 0;
+    size_t i = 0;
+
+    for (const struct binding *b = t->bindings; b; b = b->next) {
+        count++;
+    }
+    if (!count) return buf_append(out, message);
+    paths = arena_array(t->arena, const struct field_path *, count);
+    for (const struct binding *b = t->bindings; b; b = b->next) {
+        paths[i++] = &b->path;
+    }
+    return message_join(paths, count, message, t->arena, out);
+}
+
+static err write_joined(struct transcoding *t)
+{
+    struct buf *out = t->out;
+    struct buf parts;
+
+    buf_init(&parts, out->max);
+    t->out = &parts;
+    err e = write_all(t);
+    if (!e && join_parts(t, buf_view(&parts), out))
+        e = refuse(t, ERR_LIMIT, "the request is too large");
+    buf_done(&parts);
+    return e;
+}
+
 err transcode_request(const struct transcode_request *r, struct arena *arena, struct buf *out,
                       struct status *why)
 {
-    struct binding bound[PATH_TEMPLATE_VARIABLES_MAX];
     struct transcoding t = {
         .request = r,
         .route = r->found->route,
@@ -274,11 +334,5 @@ err transcode_request(const struct transcode_request *r, struct arena *arena, st
 
     if (t.route->method->is_client_streaming)
         return refuse(&t, ERR_UNSUPPORTED, "the method takes a stream of messages: use gRPC");
-    TRY(note_path(&t, bound));
-    TRY(write_body(&t));
-    TRY(write_query(&t));
-    for (size_t i = 0; i < r->found->match.path->variable_count; i++) {
-        TRY(write_value(&t, &bound[i], r->found->match.values[i]));
-    }
-    return OK;
+    return may_nest(r) ? write_joined(&t) : write_all(&t);
 }

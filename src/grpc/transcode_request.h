@@ -2,11 +2,11 @@
 //
 // Three things make the message: the body, the query and what the path captured. Each is written
 // behind the one before, which is how protobuf merges, so that a field that the path binds has the
-// path's value whatever the body says. A query holds fields that neither path nor body do, by names
-// like "book.title"; it may hold scalars, enums, wrappers, timestamps, durations and field masks,
-// repeated ones too, but no maps and no other messages.
-// google.api.HttpBody, where it is the message or the body's field, takes any body as it is.
-// Pure: no allocation but in the arena and the buf.
+// path's value whatever the body says; messages within it are joined, for readers that don't merge.
+// A query holds fields that neither path nor body do, by names like "book.title"; it may hold
+// scalars, enums, wrappers, timestamps, durations and field masks, repeated ones too, but no maps
+// and no other messages. google.api.HttpBody, where it is the message or the body's field, takes
+// any body as it is. Pure: no allocation but in the arena and the buf.
 #pragma once
 
 #include "base/buf.h"

@@ -341,3 +341,30 @@ TEST(transcode_request_bounds_the_parameters_of_a_query)
     buf_done(&target);
     bench_done(&b);
 }
+
+TEST(transcode_request_writes_a_message_within_in_one_place)
+{
+    static const struct {
+        str method;
+        str target;
+        str body;
+        str want;
+    } rows[] = {
+        // The book of the body, then its name of the path.
+        {S("PATCH"), S("/v1/shelves/1/books/2"), S("{\"title\":\"t\"}"),
+         S("\x0a\x16\x12\x01t\x0a\x11shelves/1/books/2")},
+        {S("GET"), S("/v1/shelves/1/books?book.title=t&flag=true&book%2Epages=7"), S(""),
+         S("\x38\x01\x0a\x09shelves/1\x6a\x05\x12\x01t\x18\x07")},
+    };
+    struct bench b;
+    err e = OK;
+
+    bench_init(&b);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        (void)transcoded(&b, rows[i].method, rows[i].target,
+                         (struct transcode_request){.body = rows[i].body}, &e);
+        CHECK_EQ(e, OK);
+        CHECK_SAME(buf_view(&b.message), rows[i].want);
+    }
+    bench_done(&b);
+}
