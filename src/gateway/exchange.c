@@ -423,6 +423,7 @@ static void count_route(struct metrics *m, enum route_kind kind)
     case ROUTE_COUNT: metrics_add(&m->requests_count_tokens, 1); break;
     case ROUTE_RESPONSES: metrics_add(&m->requests_responses, 1); break;
     case ROUTE_JSON: metrics_add(&m->requests_json, 1); break;
+    case ROUTE_EMBEDDINGS: metrics_add(&m->requests_embeddings, 1); break;
     case ROUTE_PASS: metrics_add(&m->requests_pass, 1); break;
     case ROUTE_MODELS:
     case ROUTE_MODEL: metrics_add(&m->requests_models, 1); break;
@@ -438,6 +439,7 @@ static void dispatch(struct exchange *x)
     case ROUTE_MESSAGES:
     case ROUTE_COUNT:
     case ROUTE_RESPONSES:
+    case ROUTE_EMBEDDINGS:
     case ROUTE_JSON: receive(x); break;
     case ROUTE_MODELS:
     case ROUTE_MODEL:
@@ -497,6 +499,11 @@ void exchange_start(struct gateway *g, struct server_call *call)
     buf_init(&x->remade, 2 * (size_t)limits->body_bytes + 8 * EXCHANGE_TEXT_MAX);
     transcript_init(&x->transcript, EXCHANGE_TEXT_MAX);
     deadline_fields_read(&call->head, &x->deadlines);
+    err e = x->route.kind == ROUTE_UNKNOWN ? exchange_door_find(x) : ERR_ABSENT;
+    if (e && e != ERR_ABSENT) {
+        metrics_add(&g->metrics.requests_unknown, 1);
+        return;
+    }
     count_route(&g->metrics, x->route.kind);
     if (g->server.counts.calls_open > gateway_share(g, limits->streams)) {
         exchange_answer_error(
@@ -505,8 +512,6 @@ void exchange_start(struct gateway *g, struct server_call *call)
                                         .message = STR("Too many requests in flight.")});
         return;
     }
-    err e = x->route.kind == ROUTE_UNKNOWN ? exchange_door_find(x) : ERR_ABSENT;
-    if (e && e != ERR_ABSENT) return;
     dispatch(x);
 }
 

@@ -96,6 +96,7 @@ struct exchange {
     bool is_final;      // no further attempt
     bool is_client_gone;
     bool hides_usage;      // we asked for the stream's usage, the client did not
+    bool is_counted_here;  // the tokens of a request, without asking anybody
     bool is_route_late;    // it is the route's own time that is over, not the client's
     struct link link;      // in gateway->exchanges
     struct link wait_link; // in gateway->waiting: for a place

@@ -49,6 +49,7 @@ err exchange_answer_own_fields(struct exchange *x, struct buf *out)
         TRY(buf_append(out, x->id));
     }
     if (x->is_translated) TRY(put_dropped(x, out));
+    if (x->is_counted_here) TRY(buf_append(out, STR("\r\nx-sluice-estimated: true")));
     if (x->origin) {
         TRY(buf_append(out, STR("\r\nx-sluice-provider: ")));
         TRY(buf_append(out, x->origin->provider->name));
@@ -139,7 +140,7 @@ str exchange_answer_fields(struct exchange *x)
 
     buf_clear(out);
     // The upstream's head was bounded when it was read, so this fits or the answer is left bare.
-    if (put_upstream(x, out)) buf_clear(out);
+    if (x->attempt && put_upstream(x, out)) buf_clear(out);
     (void)exchange_answer_own_fields(x, out); // as above
     return buf_view(out);
 }

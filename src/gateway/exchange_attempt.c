@@ -42,7 +42,8 @@ static msec normalised(const struct exchange *x, usec us)
 
 static msec first_of(const struct exchange *x, const struct exchange_attempt *a)
 {
-    bool has_first = x->request.is_stream || x->route.kind == ROUTE_JSON;
+    bool has_first =
+        x->request.is_stream || x->route.kind == ROUTE_JSON || x->route.kind == ROUTE_EMBEDDINGS;
 
     return a->first_us && has_first ? normalised(x, a->first_us - a->started_us) : -1;
 }

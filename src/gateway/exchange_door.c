@@ -75,6 +75,23 @@ static bool is_rest(const struct exchange *x, const struct transcode_route *rout
     return !route->is_native || grpc_head_is_json(&x->call->head);
 }
 
+// The services that are answered by themselves are for gRPC alone.
+static bool is_served(const struct descriptor_method *m)
+{
+    enum service_kind kind = services_kind(m);
+
+    return kind == SERVICE_CHAT || kind == SERVICE_COUNT || kind == SERVICE_EMBED;
+}
+
+static enum route_kind kind_of(const struct descriptor_method *m)
+{
+    switch (services_kind(m)) {
+    case SERVICE_COUNT: return ROUTE_COUNT;
+    case SERVICE_EMBED: return ROUTE_EMBEDDINGS;
+    default: return ROUTE_CHAT; // health and reflection do not come here
+    }
+}
+
 err exchange_door_find(struct exchange *x)
 {
     const struct h1_head *head = &x->call->head;
@@ -90,14 +107,14 @@ err exchange_door_find(struct exchange *x)
     }
     if (!is_rest(x, found.route)) {
         TRY(open_door(x, &found));
-    } else if (services_kind(found.route->method) == SERVICE_CHAT) {
+    } else if (is_served(found.route->method)) {
         x->door = new_door(x, &found);
         exchange_rest_open(x);
     } else {
         return ERR_ABSENT;
     }
     x->route.dialect = &dialect_sluice;
-    x->route.kind = ROUTE_CHAT;
+    x->route.kind = kind_of(found.route->method);
     x->route.is_translated = true;
     return OK;
 }

@@ -61,6 +61,11 @@ err exchange_translate_scan(struct exchange *x);
 struct openai_needs exchange_translate_needs(const struct exchange *x);
 // About how many tokens a request has.
 uint64_t exchange_translate_estimate(const struct chat_request *q);
+// Answers a count of tokens with that; the exchange has ended.
+void exchange_translate_count(struct exchange *x);
+// An answer's vectors in the encoding that the client asked for, as pieces; `body` where they have
+// it. ERR_SYNTAX and the like: they are none.
+err exchange_translate_vectors(struct exchange *x, str body, struct iovec *pieces, int *count);
 // What the upstream said of its failure in the stream, where it said something.
 void exchange_translate_told(struct exchange *x, struct exchange_error *e);
 // Tells a client behind a door of an upstream's error answer; the exchange has ended.

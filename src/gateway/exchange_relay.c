@@ -32,13 +32,20 @@ static enum answer_kind kind_of(const struct exchange *x)
     return x->origin->dialect == &dialect_anthropic ? ANSWER_ANTHROPIC : ANSWER_OPENAI_CHAT;
 }
 
+// Whether answers are gathered whole, to be looked at as such.
+static bool is_gathered(enum route_kind kind)
+{
+    return kind == ROUTE_COUNT || kind == ROUTE_EMBEDDINGS;
+}
+
 // An error that another attempt may take the place of is kept until that is decided.
 static enum exchange_mode mode_for(const struct exchange *x)
 {
     bool is_kept = x->up.head.status >= 400 && x->up.request.framing == CLIENT_BODY_WHOLE &&
-                   (x->route.kind == ROUTE_JSON || x->route.kind == ROUTE_COUNT);
+                   x->route.kind == ROUTE_JSON;
 
-    if (!is_watched(x->route.kind) && !is_kept) return EXCHANGE_PLAIN;
+    if (!is_watched(x->route.kind) && !is_gathered(x->route.kind) && !is_kept)
+        return EXCHANGE_PLAIN;
     if (exchange_grpc_is_answer(x))
         return x->request.is_stream && !exchange_grpc_is_ended(x) ? EXCHANGE_EVENTS
                                                                   : EXCHANGE_GATHER;
@@ -403,9 +410,16 @@ static bool is_stump(const struct exchange *x, str body)
 static void emit_gathered(struct exchange *x, str held, str last)
 {
     struct iovec pieces[TRANSLATION_PIECES_MAX] = {stream_piece(held), stream_piece(last)};
+    str all = held.len ? held : last;
     int count = 2;
+    err e = OK;
 
-    if (x->is_translated && exchange_translate_answer(x, held.len ? held : last, pieces, &count)) {
+    if (x->is_translated) {
+        e = exchange_translate_answer(x, all, pieces, &count);
+    } else if (x->route.kind == ROUTE_EMBEDDINGS) {
+        e = exchange_translate_vectors(x, all, pieces, &count);
+    }
+    if (e) {
         exchange_relay_cut(x, ERR_SYNTAX);
         return;
     }
@@ -548,7 +562,7 @@ void exchange_relay_head(struct exchange *x)
         x->relay.hides_usage = x->hides_usage;
         x->relay.is_translated = x->is_translated;
         if (x->is_translated) exchange_translate_begin(x);
-    } else if (x->mode == EXCHANGE_PLAIN) {
+    } else if (x->mode == EXCHANGE_PLAIN || x->route.kind == ROUTE_EMBEDDINGS) {
         exchange_attempt_first_token(x);
     }
     if (pull(x)) return;

@@ -67,10 +67,13 @@ static err put_dialect(const struct exchange *x, struct buf *out)
     return put_field(out, STR("anthropic-version"), STR("2023-06-01"));
 }
 
-static str chat_path(const struct exchange *x)
+// Of what is asked for, in the upstream's dialect.
+static str path_of(const struct exchange *x)
 {
     const struct dialect *d = x->origin->dialect;
 
+    if (x->route.kind == ROUTE_COUNT) return d->count_path;
+    if (x->route.kind == ROUTE_EMBEDDINGS) return d->embed_path;
     return d->whole_path.len && !x->request.is_stream ? d->whole_path : d->chat_path;
 }
 
@@ -89,7 +92,7 @@ err exchange_request_head(struct exchange *x)
     TRY(buf_append(out, head->method));
     TRY(buf_append(out, STR(" ")));
     TRY(buf_append(out, x->origin->path_prefix));
-    TRY(buf_append(out, x->is_translated ? chat_path(x) : x->route.rest));
+    TRY(buf_append(out, x->is_translated ? path_of(x) : x->route.rest));
     TRY(buf_append(out, STR(" HTTP/1.1\r\n")));
     TRY(buf_append(out, x->origin->head_fields[x->choice.key]));
     TRY(put_dialect(x, out));
@@ -225,9 +228,9 @@ bool exchange_request_is_foreign(const struct exchange *x)
 err exchange_request_body(struct exchange *x)
 {
     x->is_translated = exchange_request_is_foreign(x);
-    // What is translated is gathered whole.
-    x->answer.max =
-        x->is_translated ? (size_t)x->view->settings->limits.body_bytes : EXCHANGE_GATHER_MAX;
+    // What is translated is gathered whole, and so are vectors.
+    bool is_large = x->is_translated || x->route.kind == ROUTE_EMBEDDINGS;
+    x->answer.max = is_large ? (size_t)x->view->settings->limits.body_bytes : EXCHANGE_GATHER_MAX;
     if (x->is_translated) return translate(x);
     splice_body(x);
     return OK;

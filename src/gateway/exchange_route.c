@@ -19,6 +19,7 @@ static bool has_limits(const struct settings_target *t, size_t count)
 // What the request needs is only looked for where somebody might lack it.
 static void narrow(struct exchange *x, const struct settings_model *m)
 {
+    if (x->route.kind == ROUTE_COUNT || x->route.kind == ROUTE_EMBEDDINGS) return;
     if (!x->request.model_count && !x->door) return;
     if (!has_limits(m->targets, m->target_count) && !has_limits(m->fallback, m->fallback_count))
         return;
@@ -36,7 +37,13 @@ static void send_to(struct exchange *x, const struct gateway_model *m)
     x->model_settings = m->settings;
     plan_init(&x->plan, m, x->model);
     if (!x->route.is_translated) x->plan.only = x->route.dialect;
+    x->plan.counts = x->route.kind == ROUTE_COUNT;
+    x->plan.embeds = x->route.kind == ROUTE_EMBEDDINGS;
     narrow(x, m->settings);
+    if (x->plan.counts && !plan_has_more(&x->plan)) {
+        exchange_translate_count(x);
+        return;
+    }
     x->transcript.is_kept = exchange_recover_may(x);
     flight_note(&x->flight, x->gateway->loop->now_us, FLIGHT_ROUTED, 0);
     exchange_set_deadlines(x);
@@ -92,6 +99,9 @@ static err scan_json(struct exchange *x)
         refuse_json(x, e, at);
         return e;
     }
+    // A member that means nothing there.
+    if (x->route.kind == ROUTE_COUNT || x->route.kind == ROUTE_EMBEDDINGS)
+        x->request.is_stream = false;
     str quoted = x->request.models[x->request.model_count - 1];
     // The body is freed before the exchange is logged.
     x->model = arena_str(&x->call->arena,

@@ -4,6 +4,7 @@
 // upstream's own bytes and is the same with and without a translation.
 #include "codec/sse.h"
 #include "gateway/exchange_private.h"
+#include "provider/openai_embedding.h"
 #include "provider/token_estimate.h"
 
 // The letters and digits of an id that the client does not see otherwise.
@@ -18,6 +19,15 @@ static str id_seed(struct exchange *x)
     return (str){.ptr = text, .len = 24};
 }
 
+static enum translation_task task_of(const struct exchange *x)
+{
+    switch (x->route.kind) {
+    case ROUTE_COUNT: return TRANSLATION_COUNT;
+    case ROUTE_EMBEDDINGS: return TRANSLATION_EMBED;
+    default: return TRANSLATION_CHAT;
+    }
+}
+
 struct translation *exchange_translate_open(struct exchange *x)
 {
     const struct gateway *g = x->gateway;
@@ -26,7 +36,7 @@ struct translation *exchange_translate_open(struct exchange *x)
     x->translation = arena_new(&x->call->arena, struct translation);
     // A base64 text that is copied grows by a third, an escaped one may grow sixfold; what is large
     // stays where it is.
-    translation_init(x->translation, x->route.dialect, &x->call->arena,
+    translation_init(x->translation, x->route.dialect, task_of(x), &x->call->arena,
                      2 * (size_t)x->view->settings->limits.body_bytes);
     x->translation->reply = (struct chat_reply){
         .model = x->model,
@@ -88,6 +98,7 @@ err exchange_translate_answer(struct exchange *x, str body, struct iovec *pieces
     struct translation *t = x->translation;
 
     TRY(translation_answer(t, body));
+    if (t->usage.is_known) x->attempt->usage = t->usage;
     *count = gather_pieces(&t->answer, pieces);
     return OK;
 }
@@ -189,6 +200,12 @@ uint64_t exchange_translate_estimate(const struct chat_request *q)
     return quarters / TOKEN_ESTIMATE_QUARTERS;
 }
 
+// The body is freed before the exchange is logged.
+static str model_of(struct exchange *x, struct chat_text model)
+{
+    return arena_str(&x->call->arena, chat_text_read(model, &x->call->arena));
+}
+
 // What the routes and the recovery must know of it.
 static void scan(struct exchange *x, const struct chat_request *q)
 {
@@ -201,8 +218,7 @@ static void scan(struct exchange *x, const struct chat_request *q)
             q->format.kind == CHAT_FORMAT_JSON || q->format.kind == CHAT_FORMAT_SCHEMA,
         .has_logprobs = q->logprobs == CHAT_YES,
     };
-    // The body is freed before the exchange is logged.
-    x->model = arena_str(&x->call->arena, chat_text_read(q->model, &x->call->arena));
+    x->model = model_of(x, q->model);
 }
 
 struct openai_needs exchange_translate_needs(const struct exchange *x)
@@ -225,7 +241,51 @@ err exchange_translate_scan(struct exchange *x)
     TRY(translation_read(t, exchange_body(x)));
     t->request.is_stream = x->door->is_stream;
     t->reply.wants_usage = true;
-    scan(x, &t->request);
+    if (t->task == TRANSLATION_EMBED) {
+        x->model = model_of(x, t->embedding.model);
+    } else {
+        scan(x, &t->request);
+    }
     t->reply.model = x->model;
+    return OK;
+}
+
+// --- What is no chat ---
+
+void exchange_translate_count(struct exchange *x)
+{
+    struct translation *t = exchange_translate_open(x);
+    err e = translation_read(t, exchange_body(x));
+
+    if (e) {
+        x->why = FAILURE_CLIENT;
+        const struct exchange_error error = exchange_translate_error(x);
+        exchange_answer_error(x, &error);
+        return;
+    }
+    x->is_counted_here = true;
+    (void)x->route.dialect->write_counted(exchange_translate_estimate(&t->request),
+                                          &t->out); // a few bytes
+    struct iovec piece = stream_piece(buf_view(&t->out));
+    if (!x->door) {
+        exchange_answer_json(x, 200, buf_view(&t->out));
+        return;
+    }
+    exchange_door_write(x, &piece, 1, true);
+    exchange_end(x);
+}
+
+err exchange_translate_vectors(struct exchange *x, str body, struct iovec *pieces, int *count)
+{
+    struct translation *t = exchange_translate_open(x);
+
+    pieces[0] = stream_piece(body);
+    *count = 1;
+    // What can't be read here the upstream has understood; it knows what it answers to.
+    if (translation_read(t, exchange_body(x))) return OK;
+    buf_clear(&t->out);
+    err e = openai_embedding_mend(body, t->embedding.encoding, &t->out);
+    if (e) return e == ERR_ABSENT ? OK : e;
+    pieces[0] = stream_piece(buf_view(&t->out));
     return OK;
 }

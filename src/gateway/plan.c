@@ -35,6 +35,8 @@ static bool can_serve(const struct plan *p, const struct gateway_target *target)
     const struct settings_target *t = target->settings;
 
     if (p->only && target->origin->dialect != p->only) return false;
+    if (p->counts && !target->origin->dialect->count_path.len) return false;
+    if (p->embeds && !target->origin->dialect->embed_path.len) return false;
     if (!p->is_narrowed) return true;
     if (p->needs.has_tools && !t->tools) return false;
     if (p->needs.has_images && !t->images) return false;

@@ -16,6 +16,8 @@ struct plan {
     uint64_t asked; // targets, a bit each
     uint32_t asked_fallback;
     const struct dialect *only; // whom a target must speak; NULL: any
+    bool counts;                // a target must be one that counts tokens
+    bool embeds;                // and one that makes vectors
     bool is_narrowed;           // `needs` are known
     struct openai_needs needs;
 };
@@ -61,5 +63,5 @@ bool plan_has_other_key(const struct plan *p, const struct plan_asker *a,
 // Makes those that were asked available again: for the recovery of a stream.
 void plan_reopen(struct plan *p);
 
-// Whether there is anybody who was not asked yet, ready or not.
+// Whether there is anybody who was not asked yet and can serve the request, ready or not.
 bool plan_has_more(const struct plan *p);

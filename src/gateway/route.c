@@ -12,10 +12,10 @@ struct route_row {
 static const struct route_row rows[] = {
     {STR_INIT("/chat/completions"), ROUTE_CHAT, true},
     {STR_INIT("/messages"), ROUTE_MESSAGES, true},
-    {STR_INIT("/messages/count_tokens"), ROUTE_COUNT, false},
+    {STR_INIT("/messages/count_tokens"), ROUTE_COUNT, true},
     {STR_INIT("/completions"), ROUTE_CHAT, false},
     {STR_INIT("/responses"), ROUTE_RESPONSES, false},
-    {STR_INIT("/embeddings"), ROUTE_JSON, false},
+    {STR_INIT("/embeddings"), ROUTE_EMBEDDINGS, true},
     {STR_INIT("/moderations"), ROUTE_JSON, false},
     {STR_INIT("/rerank"), ROUTE_JSON, false},
     {STR_INIT("/images/generations"), ROUTE_JSON, false},
@@ -27,7 +27,7 @@ static const str names[ROUTE_KINDS] = {
     [ROUTE_MODEL] = STR_INIT("model"),         [ROUTE_CHAT] = STR_INIT("chat"),
     [ROUTE_MESSAGES] = STR_INIT("messages"),   [ROUTE_COUNT] = STR_INIT("count_tokens"),
     [ROUTE_RESPONSES] = STR_INIT("responses"), [ROUTE_JSON] = STR_INIT("json"),
-    [ROUTE_PASS] = STR_INIT("pass"),
+    [ROUTE_PASS] = STR_INIT("pass"),           [ROUTE_EMBEDDINGS] = STR_INIT("embeddings"),
 };
 
 // What is not above passes as it is: ROUTE_PASS.

@@ -6,7 +6,7 @@ TEST(route_tells_kinds_by_method_and_path)
 {
     CHECK_EQ(route_match(STR("POST"), STR("/v1/chat/completions")).kind, ROUTE_CHAT);
     CHECK_EQ(route_match(STR("POST"), STR("/v1/responses")).kind, ROUTE_RESPONSES);
-    CHECK_EQ(route_match(STR("POST"), STR("/v1/embeddings?x=1")).kind, ROUTE_JSON);
+    CHECK_EQ(route_match(STR("POST"), STR("/v1/embeddings?x=1")).kind, ROUTE_EMBEDDINGS);
     CHECK_EQ(route_match(STR("GET"), STR("/v1/chat/completions")).kind, ROUTE_PASS);
     CHECK_EQ(route_match(STR("POST"), STR("/v1/files")).kind, ROUTE_PASS);
     CHECK_EQ(route_match(STR("GET"), STR("/v1/models")).kind, ROUTE_MODELS);

@@ -30,10 +30,11 @@ static err on_event(struct chat_sink *sink, const struct chat_event *e)
     return failure;
 }
 
-void translation_init(struct translation *t, const struct dialect *client, struct arena *arena,
-                      size_t bytes_max)
+void translation_init(struct translation *t, const struct dialect *client,
+                      enum translation_task task, struct arena *arena, size_t bytes_max)
 {
-    *t = (struct translation){.sink.event = on_event, .client = client, .arena = arena};
+    *t = (struct translation){
+        .sink.event = on_event, .client = client, .task = task, .arena = arena};
     arena_init(&t->scratch, SCRATCH_CHUNK);
     gather_init(&t->body, bytes_max);
     gather_init(&t->answer, bytes_max);
@@ -55,7 +56,17 @@ void translation_done(struct translation *t)
 err translation_read(struct translation *t, str body)
 {
     if (t->is_read) return OK;
-    TRY(t->client->read_request(body, t->arena, &t->request, &t->notes));
+    switch (t->task) {
+    case TRANSLATION_CHAT:
+        TRY(t->client->read_request(body, t->arena, &t->request, &t->notes));
+        break;
+    case TRANSLATION_COUNT:
+        TRY(t->client->read_count(body, t->arena, &t->request, &t->notes));
+        break;
+    case TRANSLATION_EMBED:
+        TRY(t->client->read_embedding(body, t->arena, &t->embedding, &t->notes));
+        break;
+    }
     t->read_dropped = t->notes.dropped_count;
     t->reply.wants_usage = t->request.wants_usage;
     t->reply.uses_functions = t->request.uses_functions;
@@ -87,17 +98,27 @@ static void add_prefill(struct translation *t, struct chat_request *q, str prefi
     q->message_count++;
 }
 
+static err write_embedding(struct translation *t, str model)
+{
+    struct embedding_request q = t->embedding;
+
+    q.model = chat_text_plain(model);
+    return t->upstream->write_embedding(&q, &t->body, &t->notes);
+}
+
 err translation_write(struct translation *t, const struct dialect *to, str model, str prefill)
 {
     struct chat_request q = t->request;
 
     t->upstream = to;
     t->notes.dropped_count = t->read_dropped; // what another upstream did not take
+    gather_done(&t->body);
+    if (t->task == TRANSLATION_EMBED) return write_embedding(t, model);
     q.model = chat_text_plain(model);
     q.wants_usage = q.is_stream; // we account for it, asked or not
+    if (t->task == TRANSLATION_COUNT) return to->write_count(&q, &t->body, &t->notes);
     prefill = without_trailing_space(prefill);
     if (prefill.len) add_prefill(t, &q, prefill);
-    gather_done(&t->body);
     return to->write_request(&q, &t->body, &t->notes);
 }
 
@@ -140,11 +161,32 @@ err translation_events(struct translation *t, str events, str *out)
     return e;
 }
 
+static err answer_count(struct translation *t, str body)
+{
+    uint64_t tokens = 0;
+
+    TRY(t->upstream->read_counted(body, &tokens));
+    return t->client->write_counted(tokens, &t->answer.text);
+}
+
+static err answer_vectors(struct translation *t, str body)
+{
+    struct embedding_answer answer = {.vector_count = 0};
+
+    TRY(t->upstream->read_vectors(body, &t->scratch, &answer));
+    if (answer.vector_count != t->embedding.input_count) return ERR_SYNTAX;
+    t->usage = answer.usage;
+    return t->client->write_vectors(&answer, t->reply.model, t->embedding.encoding,
+                                    &t->answer.text);
+}
+
 err translation_answer(struct translation *t, str body)
 {
     struct chat_answer answer = {0};
 
     gather_done(&t->answer);
+    if (t->task == TRANSLATION_COUNT) return answer_count(t, body);
+    if (t->task == TRANSLATION_EMBED) return answer_vectors(t, body);
     TRY(t->upstream->read_answer(body, &t->scratch, &answer));
     return t->client->write_answer(&answer, &t->reply, &t->answer);
 }

@@ -25,7 +25,7 @@ export async function startMock(script = null) {
     log,
     // The last request for a model, once `probe` holds of it.
     last: (model, probe = () => true) => until(`${model} in the log of the mock`, async () => {
-      const found = (await log()).filter((entry) => entry.body_base64 && json(entry).model === model).at(-1);
+      const found = (await log()).filter((entry) => entry.body_base64 && entry.path.startsWith('/v1/') && json(entry).model === model).at(-1);
       return found && probe(found) ? found : null;
     }),
     async end() {
