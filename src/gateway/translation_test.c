@@ -20,7 +20,7 @@ static void bench_init(struct bench *b, const struct dialect *client)
 {
     arena_init(&b->arena, 4096);
     buf_init(&b->text, BYTES_MAX);
-    translation_init(&b->t, client, &b->arena, BYTES_MAX);
+    translation_init(&b->t, client, TRANSLATION_CHAT, &b->arena, BYTES_MAX);
     b->t.reply.model = STR("smart");
     b->t.reply.id_seed = STR("7x");
 }

@@ -83,7 +83,7 @@ HEADS = {
     "a target with a fragment": START.replace(b"ons ", b"ons#x ") + b"\r\n",
     "CONNECT": b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n",
     "another scheme": b"GET ftp://x/v1/models HTTP/1.1\r\nHost: x\r\n\r\n",
-    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "half the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nXM\r\n\r\n",
     "a TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
     "two empty lines first": b"\r\n\r\n" + talk.chat(),
     "only line feeds": b"\n\n\n\n",
