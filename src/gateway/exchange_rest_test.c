@@ -167,6 +167,22 @@ TEST(exchange_rest_never_ends_a_cut_stream_as_if_it_were_whole)
     }
 }
 
+TEST(exchange_rest_tells_a_failure_in_the_body_once_the_head_has_gone)
+{
+    struct stage s;
+
+    stage_init(&s, STR(STAGE_YAML));
+    ask(&s, "/sluice/v1/chat:stream HTTP/1.1\r\nx-stainless-timeout: 1\r\nx:", STR(ASKED));
+    stage_upstream_says(&s, STR(HEAD));
+    CHECK_EQ(stage_seen(&s).len, 0);
+    stage_wait(&s, 1000); // the client would not wait for longer
+    CHECK(str_starts(stage_seen(&s), STR("HTTP/1.1 200 OK\r\n")));
+    fake_upstream_end(fake_upstream_conn(&s.upstream), FAKE_UPSTREAM_ENDS);
+    stage_settle(&s);
+    check_whole(&s, "200", STR("{\"error\":{\"code\":14,"));
+    stage_done(&s);
+}
+
 TEST(exchange_rest_passes_on_what_a_stream_says_of_its_failure)
 {
     struct stage s;

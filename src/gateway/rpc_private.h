@@ -16,7 +16,8 @@ struct rpc_rest {
     struct grpc_frame_reader reader;
     struct buf gather; // an answer's message that came in pieces
     struct buf left;   // of a piece that the client was not ready for
-    struct buf out;    // what the client gets of a message
+    struct buf shown;  // a message as the client gets it
+    struct buf out;    // messages on their way to the client
     bool has_message;  // of the answer
     bool is_plain;     // an error that is no status of the method: path or type were wrong
 };

@@ -1,13 +1,18 @@
 // Design: messages are taken one by one out of what came of the answer, and the client is asked
 // after each whether it takes more; what it is not ready for is put aside, at most one piece of a
-// body. Of one answer nothing goes out before its status is known; of a stream the head goes with
-// the first message, so that what fails before is an HTTP status.
+// body. Small messages that came together leave in one write. Of one answer nothing goes out before
+// its status is known; of a stream the head goes with the first message, so that what fails before
+// is an HTTP status.
 #include "gateway/rpc_private.h"
 #include "gateway/rpc_status.h"
 #include "grpc/transcode_error.h"
 #include "grpc/transcode_request.h"
 
-enum { SCRATCH_CHUNK = 4096, LEFT_MAX = 1 << 20 };
+enum {
+    SCRATCH_CHUNK = 4096,
+    LEFT_MAX = 1 << 20,
+    BATCH_BYTES = 16 * 1024, // of messages that came together and go together
+};
 
 static bool is_stream(const struct rpc *r)
 {
@@ -28,7 +33,8 @@ void rpc_rest_open(struct rpc *r)
     buf_init(&rest->message, 2 * most);
     buf_init(&rest->gather, most);
     buf_init(&rest->left, LEFT_MAX);
-    buf_init(&rest->out, 2 * most);
+    buf_init(&rest->shown, 2 * most);
+    buf_init(&rest->out, 2 * most + BATCH_BYTES);
     grpc_frame_reader_init(&rest->reader, &rest->gather);
 }
 
@@ -40,6 +46,7 @@ void rpc_rest_close(struct rpc_rest *rest)
     buf_done(&rest->message);
     buf_done(&rest->gather);
     buf_done(&rest->left);
+    buf_done(&rest->shown);
     buf_done(&rest->out);
 }
 
@@ -129,37 +136,45 @@ static void give(struct rpc *r, bool is_last)
     (void)put_type(r, rest->answer.content_type); // fits, as the head's room says
     answer.fields = buf_view(&r->head);
     r->first_us = loop_clock(r->gateway->loop);
-    rest->answer.is_begun = true;
     server_call_respond(r->call, &answer, &iov, 1, is_last);
+}
+
+// What is gathered goes out.
+static void flush(struct rpc *r)
+{
+    if (!buf_len(&r->rest->out)) return;
+    give(r, false);
+    buf_clear(&r->rest->out);
+    if (r->rest->out.size > LEFT_MAX) buf_done(&r->rest->out); // the next ones may be small again
 }
 
 static bool fail(struct rpc *r, enum status_code code, str message)
 {
     const struct status s = {.code = code, .message = message};
 
+    if (is_stream(r)) flush(r);
     rpc_fail(r, &s, 0);
     return true;
 }
 
-// Shows the client a message. True: the call has ended.
+// Adds a message to what goes to the client. True: the call has ended.
 static bool show(struct rpc *r, str message)
 {
     struct rpc_rest *rest = r->rest;
+    // What the first one says of the content type is needed until the head goes.
+    struct arena *arena = rest->has_message ? &rest->scratch : &r->call->arena;
     struct status why;
 
     if (rest->has_message && !is_stream(r))
         return fail(r, STATUS_INTERNAL, STR("The upstream sent more than one response."));
     rest->has_message = true;
-    buf_clear(&rest->out);
+    buf_clear(&rest->shown);
     arena_reset(&rest->scratch);
-    if (transcode_answer_write(&rest->answer, message, &rest->scratch, &rest->out, &why)) {
-        why.message = arena_str(&r->call->arena, why.message);
-        rpc_fail(r, &why, 0);
-        return true;
-    }
-    if (!is_stream(r)) return false;
-    give(r, false);
-    if (rest->out.size > LEFT_MAX) buf_done(&rest->out); // the next one may be small again
+    err e = transcode_answer_write(&rest->answer, message, arena, &rest->shown, &why);
+    if (e) return fail(r, why.code, arena_str(&r->call->arena, why.message));
+    if (buf_append(&rest->out, buf_view(&rest->shown)))
+        return fail(r, STATUS_INTERNAL, STR("the response is too large or broken"));
+    if (rest->shown.size > LEFT_MAX) buf_done(&rest->shown);
     return false;
 }
 
@@ -167,11 +182,12 @@ static bool show(struct rpc *r, str message)
 static bool take(struct rpc *r, str *piece)
 {
     struct rpc_rest *rest = r->rest;
+    size_t most = server_call_is_framed(r->call) ? 1 : BATCH_BYTES;
     struct grpc_frame f;
 
     while (!server_call_is_congested(r->call)) {
         err e = grpc_frame_next(&rest->reader, piece, &f);
-        if (e == ERR_AGAIN) return false;
+        if (e == ERR_AGAIN) break;
         if (e == ERR_LIMIT)
             return fail(r, STATUS_RESOURCE_EXHAUSTED, STR("The response is too long."));
         if (e) return fail(r, STATUS_INTERNAL, STR("The upstream's answer is not framed as gRPC."));
@@ -179,7 +195,9 @@ static bool take(struct rpc *r, str *piece)
         if (f.is_compressed)
             return fail(r, STATUS_INTERNAL, STR("The upstream compressed a message unasked."));
         if (show(r, f.message)) return true;
+        if (is_stream(r) && buf_len(&rest->out) >= most) flush(r);
     }
+    if (is_stream(r)) flush(r);
     return false;
 }
 
@@ -209,7 +227,6 @@ static void finish(struct rpc *r)
     } else if (!is_stream(r) && !r->rest->has_message) {
         (void)fail(r, STATUS_INTERNAL, STR("The upstream sent no response."));
     } else {
-        if (is_stream(r)) buf_clear(&r->rest->out);
         give(r, true);
         rpc_end(r);
     }
