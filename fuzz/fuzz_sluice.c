@@ -48,7 +48,7 @@ static void check_answer(str body)
     arena_init(&a, 1 << 16);
     gather_init(&first, TEXT_MAX);
     gather_init(&second, TEXT_MAX);
-    (void)answer_usage(ANSWER_SLUICE, body);
+    (void)answer_stream_usage(ANSWER_SLUICE, body);
     if (!dialect_sluice.read_answer(body, &a, &answer) &&
         !dialect_sluice.write_answer(&answer, &reply, &first)) {
         check(dialect_sluice.read_answer(buf_view(&first.text), &a, &answer) == OK);

@@ -92,12 +92,13 @@ static err read_choice(struct sluice_reading *r, str message, struct chat_choice
     protobuf_reader_init(&p, message);
     while (!(e = protobuf_next(&p, &f))) {
         switch (f.number) {
-        case SLUICE_CHOICE_INDEX: out->index = f.value; break;
-        case SLUICE_CHOICE_FINISH: out->finish = sluice_answer_finish(f.value); break;
-        case SLUICE_CHOICE_STOP_SEQUENCE:
-            TRY(sluice_wire_text(r, &f, &out->stop_sequence));
-            out->finish = CHAT_FINISH_STOP_SEQUENCE;
+        case SLUICE_CHOICE_INDEX:
+            if (f.wire == PROTOBUF_VARINT) out->index = f.value;
             break;
+        case SLUICE_CHOICE_FINISH:
+            if (f.wire == PROTOBUF_VARINT) out->finish = sluice_answer_finish(f.value);
+            break;
+        case SLUICE_CHOICE_STOP_SEQUENCE: TRY(sluice_wire_text(r, &f, &out->stop_sequence)); break;
         case SLUICE_CHOICE_MESSAGE:
             if (f.wire != PROTOBUF_BYTES) return ERR_SYNTAX;
             said.part_count = 0;
@@ -106,6 +107,7 @@ static err read_choice(struct sluice_reading *r, str message, struct chat_choice
         default: break;
         }
     }
+    if (chat_text_has(out->stop_sequence)) out->finish = CHAT_FINISH_STOP_SEQUENCE;
     out->parts = said.parts;
     out->part_count = said.part_count;
     return e == ERR_EOF ? OK : e;

@@ -99,7 +99,7 @@ static err read_request(struct sluice_reading *r, str body, struct embedding_req
             if (f.wire == PROTOBUF_BYTES) TRY(read_input(r, f.bytes, &q->inputs[q->input_count++]));
             break;
         case SLUICE_EMBED_DIMENSIONS:
-            if (f.wire == PROTOBUF_VARINT) q->dimensions = sluice_wire_number(r, f.value);
+            if (f.wire == PROTOBUF_VARINT) q->dimensions = sluice_wire_number(r, (uint32_t)f.value);
             break;
         default: break;
         }

@@ -236,20 +236,19 @@ static err read_double(struct reading *r, const struct protobuf_field *f, str *o
 static err read_whole(struct reading *r, const struct protobuf_field *f)
 {
     struct chat_request *q = r->out;
+    uint32_t count = (uint32_t)f->value; // as any reader takes a longer one
 
     if (f->wire != PROTOBUF_VARINT) return OK;
     switch (f->number) {
     case SLUICE_REQUEST_PARALLEL: q->tool_choice.parallel = flag_of(f); break;
     case SLUICE_REQUEST_LOGPROBS: q->logprobs = flag_of(f); break;
-    case SLUICE_REQUEST_MAX_TOKENS: q->max_tokens = sluice_wire_number(&r->wire, f->value); break;
-    case SLUICE_REQUEST_TOP_K: q->top_k = sluice_wire_number(&r->wire, f->value); break;
-    case SLUICE_REQUEST_TOP_LOGPROBS:
-        q->top_logprobs = sluice_wire_number(&r->wire, f->value);
-        break;
+    case SLUICE_REQUEST_MAX_TOKENS: q->max_tokens = sluice_wire_number(&r->wire, count); break;
+    case SLUICE_REQUEST_TOP_K: q->top_k = sluice_wire_number(&r->wire, count); break;
+    case SLUICE_REQUEST_TOP_LOGPROBS: q->top_logprobs = sluice_wire_number(&r->wire, count); break;
     case SLUICE_REQUEST_SEED:
         q->seed = arena_format(r->wire.arena, "%ld", (int64_t)f->value);
         break;
-    case SLUICE_REQUEST_N: q->choice_count = f->value ? f->value : 1; break;
+    case SLUICE_REQUEST_N: q->choice_count = count ? count : 1; break;
     default: break;
     }
     return OK;
