@@ -47,7 +47,8 @@ TEST(sluice_read_refuses_what_makes_no_sense)
     check_refused(STR(""), ERR_TYPE, "The request has no messages.");
     check_refused(STR("\x0a\x01m\x12\x02\x12\x00"), ERR_TYPE, "A message must have a role.");
     check_refused(STR("\x0a\x09m"), ERR_SYNTAX, "The request is no valid ChatRequest.");
-    check_refused(STR("\x0a\x01\xff"), ERR_TYPE, "A text of the request is not valid UTF-8: byte 0 of its 1.");
+    check_refused(STR("\x0a\x01\xff"), ERR_TYPE,
+                  "A text of the request is not valid UTF-8: byte 0 of its 1.");
     // Images: of no source, of an empty one, bytes of no type.
     check_refused(STR("\x12\x08\x08\x03\x12\x04\x12\x02\x0a\x00"), ERR_TYPE,
                   "A picture, recording or file needs a source.");
