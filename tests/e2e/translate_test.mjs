@@ -127,6 +127,15 @@ testPair('usage with a cache', async ({ ask }) => {
 });
 
 testPair('errors', async ({ door, client, model }) => {
+  if (door.name === 'REST') {
+    for (const [status, code] of Object.entries({ 429: 8, 400: 3, 503: 14, 529: 14 })) {
+      const e = await thrown(door.ask(client, { model: model(`mock-${status}`), turns: [user('?')] }));
+      assert.equal(e.status, status === '529' ? 503 : Number(status), e.message);
+      assert.equal(e.code, code);
+      assert.ok(e.message.length > 0 && e.headers.get('x-request-id'));
+    }
+    return;
+  }
   if (door.name === 'gRPC') {
     const codes = { 429: 'RESOURCE_EXHAUSTED', 400: 'INVALID_ARGUMENT', 503: 'UNAVAILABLE', 529: 'UNAVAILABLE' };
     for (const [status, name] of Object.entries(codes)) {
@@ -153,13 +162,13 @@ testPair('never cut in silence', async ({ door, client, model }) => {
   for (const name of names.filter((n) => n.endsWith('-5'))) {
     const e = await thrown(door.ask(client, { model: model(name), turns: [user('one two three four five six seven eight nine')], stream: true }));
     const codes = name.includes('stall') ? [grpc.status.DEADLINE_EXCEEDED] : [grpc.status.UNAVAILABLE, grpc.status.INTERNAL];
-    if (door.name === 'gRPC') assert.ok(codes.includes(e.code), `${name}: ${e.message}`);
+    if (/gRPC|REST/.test(door.name)) assert.ok(codes.includes(e.code), `${name}: ${e.message}`);
     else assert.ok(e instanceof door.errors.APIError, `${name}: ${e.name}: ${e.message}`);
   }
 });
 
 testPair('what has no target is told', async ({ door, dialect, ask }) => {
-  if (door.name === 'gRPC') {
+  if (/gRPC|REST/.test(door.name)) {
     const got = await ask('mock-strict', { more: { seed: 7, topK: 5, logitBias: { 50256: -100 } } });
     const dropped = (got.headers.get('x-sluice-dropped-fields') ?? '').split(', ').sort();
     assert.deepEqual(dropped, { openai: ['top_k'], anthropic: ['logit_bias', 'seed'], sluice: [''] }[dialect]);
@@ -179,7 +188,23 @@ testPair('what has no target is told', async ({ door, dialect, ask }) => {
 
 testPair('ids do not leak', async ({ door, ask }) => {
   const got = await ask('mock-strict', {});
-  assert.match(got.id, { OpenAI: /^chatcmpl-/, Anthropic: /^msg_/, gRPC: /^chat-/ }[door.name]);
+  assert.match(got.id, { OpenAI: /^chatcmpl-/, Anthropic: /^msg_/, gRPC: /^chat-/, REST: /^chat-/ }[door.name]);
+});
+
+test('one conversation has one answer and one bill, whatever the door and the provider', async () => {
+  const turns = [user('Where does water go?'), { role: 'assistant', text: 'Down.' }, user('Always?')];
+  for (const stream of [false, true]) {
+    const said = new Map(); // dialect -> what the first door got
+    for (const door of doors) {
+      const client = door.connect(sluice);
+      for (const [dialect] of dialects) {
+        const { text, finish, usage } = await door.ask(client, { model: `${dialect}/mock-strict`, system: 'Be brief.', turns, stream });
+        if (!said.has(dialect)) said.set(dialect, { text, finish, usage });
+        assert.deepEqual({ text, finish, usage }, said.get(dialect), `${door.name} to ${dialect}`);
+        assert.equal(text, said.get('openai').text);
+      }
+    }
+  }
 });
 
 test('the table', () => {

@@ -209,5 +209,44 @@ const grpcDoor = {
   },
 };
 
+// The canonical JSON of a request: bytes as base64.
+const restRequest = (q) => JSON.stringify(grpcRequest(q), (_, value) =>
+  (value?.type === 'Buffer' ? Buffer.from(value.data).toString('base64') : value));
+
+// Messages of the JSON mapping, in the form that grpc-js gives: kinds named, numbers no texts.
+const kindsOf = (object, names) => (object ? { ...object, kind: names.find((name) => name in object) } : object);
+const partKinds = ['text', 'toolCall', 'reasoning'];
+const deltaKinds = ['text', 'reasoning', 'toolCall', 'toolArguments'];
+const numbersOf = (usage) => usage && Object.fromEntries(Object.entries(usage).map(([key, value]) => [key, Number(value)]));
+
+function restWhole(reply) {
+  for (const choice of reply.choices)
+    choice.message.parts = (choice.message.parts ?? []).map((part) => kindsOf(part, partKinds));
+  return { ...reply, usage: numbersOf(reply.usage) };
+}
+
+class RestError extends Error {
+  constructor(status, headers, { code, message }) {
+    super(message);
+    Object.assign(this, { status, headers, code });
+  }
+}
+
+const restDoor = {
+  name: 'REST',
+  connect: (sluice) => sluice.url,
+  async ask(url, q) {
+    const path = q.stream ? '/sluice/v1/chat:stream' : '/sluice/v1/chat';
+    const res = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: restRequest(q) });
+    const { headers } = res;
+    if (!res.ok) throw new RestError(res.status, headers, await res.json());
+    if (!q.stream) return { ...grpcWhole(restWhole(await res.json())), headers };
+    const events = (await res.text()).trim().split('\n').map((line) => JSON.parse(line));
+    const broken = events.find((event) => event.error);
+    if (broken) throw new RestError(res.status, headers, broken.error);
+    return { ...grpcEvents(events.map((event) => ({ ...event, usage: numbersOf(event.usage), delta: kindsOf(event.delta, deltaKinds) }))), headers };
+  },
+};
+
 export { grpc };
-export const doors = [openaiDoor, anthropicDoor, grpcDoor];
+export const doors = [openaiDoor, anthropicDoor, grpcDoor, restDoor];
