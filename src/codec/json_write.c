@@ -224,6 +224,7 @@ err json_write_escaped(struct buf *out, str value)
         const char *end = value.ptr + value.len;
         size_t plain = (size_t)(json_scan(value.ptr, end) - value.ptr);
         TRY(buf_append(out, str_sub(value, 0, plain)));
+        if (plain == value.len) return OK;
         value = str_sub(value, plain, value.len);
         char *to = piece;
         while (value.len && to < piece + PIECE_MAX) {

@@ -420,6 +420,8 @@ static void emit_gathered(struct exchange *x, str held, str last)
         e = exchange_translate_vectors(x, all, pieces, &count);
     }
     if (e) {
+        // What can't be told to the client was made all the same.
+        if (x->is_translated) x->attempt->usage = answer_stream_usage(kind_of(x), all);
         exchange_relay_cut(x, ERR_SYNTAX);
         return;
     }
@@ -444,7 +446,6 @@ static void end_message(struct exchange *x, str body)
     } else if (x->is_released || x->request.is_stream) {
         exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
     } else {
-        x->attempt->usage = answer_stream_usage(ANSWER_SLUICE, message);
         emit_gathered(x, message, STR(""));
     }
 }
@@ -467,7 +468,8 @@ static bool end_gathered(struct exchange *x, str last)
         exchange_attempt_fail(x, FAILURE_UNEXPECTED, OK);
         return true;
     }
-    if (x->up.head.status == 200) x->attempt->usage = answer_stream_usage(kind_of(x), all);
+    if (x->up.head.status == 200 && !x->is_translated)
+        x->attempt->usage = answer_stream_usage(kind_of(x), all);
     emit_gathered(x, held, held.len ? STR("") : last);
     return true;
 }

@@ -188,6 +188,7 @@ err translation_answer(struct translation *t, str body)
     if (t->task == TRANSLATION_COUNT) return answer_count(t, body);
     if (t->task == TRANSLATION_EMBED) return answer_vectors(t, body);
     TRY(t->upstream->read_answer(body, &t->scratch, &answer));
+    t->usage = answer.usage;
     return t->client->write_answer(&answer, &t->reply, &t->answer);
 }
 

@@ -30,7 +30,7 @@ struct translation {
     struct gather body;                     // for the upstream
     struct iovec pieces[GATHER_PIECES_MAX]; // of it
     struct gather answer;
-    struct token_usage usage; // of an answer that came whole, of EMBED
+    struct token_usage usage; // of an answer that came whole
     struct buf join;          // for events of several data lines
     struct buf out;           // for the client
     bool is_read;
