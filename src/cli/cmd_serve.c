@@ -197,6 +197,16 @@ static err open_certificates(struct serving *s, struct settings *settings)
     return e;
 }
 
+static bool serves_grpc(const struct settings *settings)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < settings->provider_count && !is; i++) {
+        is = settings->providers[i].descriptor_set.len > 0;
+    }
+    return is;
+}
+
 // Runs until a signal ends it.
 static int run(struct serving *s, struct settings *settings)
 {
@@ -208,7 +218,7 @@ static int run(struct serving *s, struct settings *settings)
         struct address address = fleet_address(&s->fleet);
         say("serving", settings->listen.tls.is_given ? "https" : "http", &address);
         say("admin", "http", &s->admin.server.listener.address);
-        if (!settings->model_count)
+        if (!settings->model_count && !serves_grpc(settings))
             fputs("sluice: no models are configured; see sluice help serve\n", stderr);
         s->admin.is_ready = true;
         loop_run(&s->loop);
