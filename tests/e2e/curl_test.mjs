@@ -157,7 +157,7 @@ test('a path outside of /v1 is a 404 in the dialect', async () => {
 });
 
 test('a body over the limit is a 413', async () => {
-  const text = await raw(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${40 * 1024 * 1024}\r\n\r\n`);
+  const text = await raw(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${65 * 1024 * 1024}\r\n\r\n`);
   assert.match(text, /^HTTP\/1\.1 413 /);
 });
 

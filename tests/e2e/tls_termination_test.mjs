@@ -246,8 +246,10 @@ test('TLS comes and goes with a reload', async () => {
   const plain = configuration(peer.baseURL);
   const turned = await startSluice(plain);
   assert.equal(await turned.reload(secured({})), 'reloaded');
+  await sleep(500); // each worker hears of it in its own time
   assert.equal(textOf(await send(turned, ask('any'))), sentence);
   assert.equal(await turned.reload(plain), 'reloaded');
+  await sleep(500);
   assert.match(await talkPlain(turned.port, plainQuestion.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n')), /^HTTP\/1\.1 404 /);
   await turned.end();
 });
