@@ -424,6 +424,7 @@ static void count_route(struct metrics *m, enum route_kind kind)
     case ROUTE_RESPONSES: metrics_add(&m->requests_responses, 1); break;
     case ROUTE_JSON: metrics_add(&m->requests_json, 1); break;
     case ROUTE_EMBEDDINGS: metrics_add(&m->requests_embeddings, 1); break;
+    case ROUTE_SEARCH: metrics_add(&m->requests_search, 1); break;
     case ROUTE_PASS: metrics_add(&m->requests_pass, 1); break;
     case ROUTE_MODELS:
     case ROUTE_MODEL: metrics_add(&m->requests_models, 1); break;
@@ -440,6 +441,7 @@ static void dispatch(struct exchange *x)
     case ROUTE_COUNT:
     case ROUTE_RESPONSES:
     case ROUTE_EMBEDDINGS:
+    case ROUTE_SEARCH:
     case ROUTE_JSON: receive(x); break;
     case ROUTE_MODELS:
     case ROUTE_MODEL:

@@ -80,7 +80,7 @@ static bool is_served(const struct descriptor_method *m)
 {
     enum service_kind kind = services_kind(m);
 
-    return kind == SERVICE_CHAT || kind == SERVICE_COUNT || kind == SERVICE_EMBED;
+    return kind != SERVICE_HEALTH && kind != SERVICE_REFLECTION;
 }
 
 static enum route_kind kind_of(const struct descriptor_method *m)
@@ -88,6 +88,7 @@ static enum route_kind kind_of(const struct descriptor_method *m)
     switch (services_kind(m)) {
     case SERVICE_COUNT: return ROUTE_COUNT;
     case SERVICE_EMBED: return ROUTE_EMBEDDINGS;
+    case SERVICE_SEARCH: return ROUTE_SEARCH;
     default: return ROUTE_CHAT; // health and reflection do not come here
     }
 }

@@ -1,7 +1,10 @@
 // Which model a request asks for, and which provider serves it under which name.
+#include "codec/protobuf.h"
 #include "codec/utf8.h"
 #include "gateway/exchange_private.h"
 #include "provider/anthropic.h"
+
+enum { SEARCH_COLLECTION = 1 }; // of sluice.v1.SearchRequest
 
 static bool is_anthropic(const struct exchange *x)
 {
@@ -123,8 +126,31 @@ static err scan_message(struct exchange *x)
     return e ? e : ERR_ABSENT;
 }
 
+// The collection that a search is for is the first field of its message.
+static void refuse_collection(struct exchange *x)
+{
+    struct protobuf_reader r;
+    struct protobuf_field f;
+    str name = STR("");
+
+    protobuf_reader_init(&r, exchange_body(x));
+    while (!protobuf_next(&r, &f)) {
+        if (f.number == SEARCH_COLLECTION && f.wire == PROTOBUF_BYTES) name = f.bytes;
+    }
+    if (!utf8_is_valid(name)) name = STR("");
+    str message = arena_format(&x->call->arena, "There is no collection named '%.*s'.",
+                               name.len > 200 ? 200 : (int)name.len, name.ptr);
+    exchange_answer_error(x, &(struct exchange_error){.status = 404,
+                                                      .code = STR("collection_not_found"),
+                                                      .message = message});
+}
+
 void exchange_route_by_body(struct exchange *x)
 {
+    if (x->route.kind == ROUTE_SEARCH) { // the settings know of no collection yet
+        refuse_collection(x);
+        return;
+    }
     if (x->door ? scan_message(x) : scan_json(x)) return;
     const struct gateway_model *m = gateway_view_find_model(x->view, x->model);
     if (m) {

@@ -28,6 +28,7 @@ static const str names[ROUTE_KINDS] = {
     [ROUTE_MESSAGES] = STR_INIT("messages"),   [ROUTE_COUNT] = STR_INIT("count_tokens"),
     [ROUTE_RESPONSES] = STR_INIT("responses"), [ROUTE_JSON] = STR_INIT("json"),
     [ROUTE_PASS] = STR_INIT("pass"),           [ROUTE_EMBEDDINGS] = STR_INIT("embeddings"),
+    [ROUTE_SEARCH] = STR_INIT("search"),
 };
 
 // What is not above passes as it is: ROUTE_PASS.

@@ -12,8 +12,9 @@ enum route_kind {
     ROUTE_COUNT,     // POST /v1/messages/count_tokens
     ROUTE_RESPONSES, // likewise, with the events of the responses API
     ROUTE_EMBEDDINGS,
-    ROUTE_JSON, // a JSON body that names a model; the answer passes as it is
-    ROUTE_PASS, // anything else under /v1/: bodies stream through both ways
+    ROUTE_SEARCH, // in a collection, over gRPC or its REST
+    ROUTE_JSON,   // a JSON body that names a model; the answer passes as it is
+    ROUTE_PASS,   // anything else under /v1/: bodies stream through both ways
     ROUTE_KINDS,
 };
 

@@ -273,6 +273,7 @@ enum service_kind services_kind(const struct descriptor_method *m)
     if (str_eq(service, STR("grpc.health.v1.Health"))) return SERVICE_HEALTH;
     if (str_eq(service, STR("grpc.reflection.v1.ServerReflection"))) return SERVICE_REFLECTION;
     if (str_eq(service, STR("sluice.v1.Embeddings"))) return SERVICE_EMBED;
+    if (str_eq(service, STR("sluice.v1.Retrieval"))) return SERVICE_SEARCH;
     return str_eq(m->name, STR("CountTokens")) ? SERVICE_COUNT : SERVICE_CHAT;
 }
 

@@ -14,6 +14,7 @@ enum service_kind {
     SERVICE_CHAT,   // sluice.v1.Chat: Complete and Stream
     SERVICE_COUNT,  // sluice.v1.Chat: CountTokens
     SERVICE_EMBED,  // sluice.v1.Embeddings
+    SERVICE_SEARCH, // sluice.v1.Retrieval
     SERVICE_HEALTH, // grpc.health.v1
     SERVICE_REFLECTION,
 };

@@ -417,6 +417,7 @@ TEST(services_schema_tell_who_answers_a_method)
         {S("/sluice.v1.Chat/Stream"), SERVICE_CHAT},
         {S("/sluice.v1.Chat/CountTokens"), SERVICE_COUNT},
         {S("/sluice.v1.Embeddings/Embed"), SERVICE_EMBED},
+        {S("/sluice.v1.Retrieval/Search"), SERVICE_SEARCH},
         {S("/grpc.health.v1.Health/Watch"), SERVICE_HEALTH},
         {S("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"), SERVICE_REFLECTION},
     };

@@ -93,10 +93,10 @@ static const struct row rows[] = {
     {S(""), 6, S("test.Inner"), 0, S("numbers test.Inner")},
     {S(""), 7, S(""), 0,
      S("services grpc.health.v1.Health grpc.reflection.v1.ServerReflection sluice.v1.Chat "
-       "sluice.v1.Embeddings test.Library")},
+       "sluice.v1.Embeddings sluice.v1.Retrieval test.Library")},
     {S(""), 7, S("anything"), 0,
      S("services grpc.health.v1.Health grpc.reflection.v1.ServerReflection sluice.v1.Chat "
-       "sluice.v1.Embeddings test.Library")},
+       "sluice.v1.Embeddings sluice.v1.Retrieval test.Library")},
 
     {S("h"), 3, S("no.proto"), 0, S("h | error 5 no file has that")},
     {S(""), 3, S(""), 0, S("error 5 no file has that")},

@@ -12,7 +12,7 @@ const mock = await startMock();
 const config = configuration(mock.baseURL);
 const sluice = await startSluice(config);
 const { chat, health, reflection } = connect(sluice.url);
-const services = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'sluice.v1.Chat', 'sluice.v1.Embeddings'];
+const services = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'sluice.v1.Chat', 'sluice.v1.Embeddings', 'sluice.v1.Retrieval'];
 
 // The answers to `questions`, asked one after the other in one stream.
 async function reflect(questions) {

@@ -497,6 +497,13 @@ test('our own chat as REST: whole, as lines, as events, and its errors', async (
   assert.equal(refused.json.message, 'slow down');
 });
 
+test('a search in a collection that is not there says so', async () => {
+  const { res, json } = await post('/sluice/v1/collections/none:search', { query: 'water' });
+  assert.equal(res.status, 404);
+  assert.equal(json.status, 'NOT_FOUND');
+  assert.match(json.message, /'none'/);
+});
+
 test("the first event of our own chat's stream goes out at once", async () => {
   let sentAt;
   peer.on('paced', async (play) => {
