@@ -1,7 +1,7 @@
-// Design: an exchange behind a door is a chat like any other, in a dialect that no provider speaks,
-// so that every answer is translated. What differs is at the two ends: the body is unwrapped when
-// it is whole, and what goes to the client is wrapped where it leaves. A status ends every answer;
-// only one that is complete ends with OK.
+// Design: an exchange behind a door is one like any other, in our own dialect, and every answer is
+// translated, also one of a provider that speaks it: a door wraps what it gives. What differs is at
+// the two ends: the body is unwrapped when it is whole, and what goes to the client is wrapped
+// where it leaves. A status ends every answer; only one that is complete ends with OK.
 #include "gateway/exchange_private.h"
 
 #include <string.h>
