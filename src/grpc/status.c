@@ -35,41 +35,10 @@ static const struct row rows[STATUS_CODES] = {
     [STATUS_UNAUTHENTICATED] = {STR_INIT("UNAUTHENTICATED"), 401},
 };
 
-// Errors that are not here are nobody's but ours.
-static const uint8_t codes_by_err[] = {
-    [OK] = STATUS_OK,
-    [ERR_CANCELED] = STATUS_CANCELLED,
-    [ERR_TIMEOUT] = STATUS_DEADLINE_EXCEEDED,
-    [ERR_LIMIT] = STATUS_RESOURCE_EXHAUSTED,
-    [ERR_SYNTAX] = STATUS_INVALID_ARGUMENT,
-    [ERR_EOF] = STATUS_UNAVAILABLE,
-    [ERR_CLOSED] = STATUS_UNAVAILABLE,
-    [ERR_REFUSED] = STATUS_UNAVAILABLE,
-    [ERR_UNREACHABLE] = STATUS_UNAVAILABLE,
-    [ERR_RESOLVE] = STATUS_UNAVAILABLE,
-    [ERR_TLS] = STATUS_UNAVAILABLE,
-    [ERR_CERTIFICATE] = STATUS_UNAVAILABLE,
-    [ERR_DENIED] = STATUS_PERMISSION_DENIED,
-    [ERR_ABSENT] = STATUS_NOT_FOUND,
-    [ERR_TYPE] = STATUS_INVALID_ARGUMENT,
-    [ERR_RANGE] = STATUS_INVALID_ARGUMENT,
-    [ERR_UNSUPPORTED] = STATUS_UNIMPLEMENTED,
-};
-
 str status_name(enum status_code code)
 {
     assert(code < STATUS_CODES);
     return rows[code].name;
-}
-
-bool status_from_name(str name, enum status_code *out)
-{
-    for (size_t i = 0; i < STATUS_CODES; i++) {
-        if (!str_eq(rows[i].name, name)) continue;
-        *out = (enum status_code)i;
-        return true;
-    }
-    return false;
 }
 
 enum status_code status_from_http(unsigned http)
@@ -113,13 +82,6 @@ unsigned status_to_http(enum status_code code)
 {
     assert(code < STATUS_CODES);
     return rows[code].http;
-}
-
-enum status_code status_from_err(err e)
-{
-    bool is_known = (size_t)e < sizeof(codes_by_err) && (e == OK || codes_by_err[e] != STATUS_OK);
-
-    return is_known ? (enum status_code)codes_by_err[e] : STATUS_INTERNAL;
 }
 
 static bool is_plain(char c)

@@ -43,9 +43,8 @@ enum {
     STATUS_DETAILS_MAX = 6144, // bytes of a google.rpc.Status in a field; longer ones are left out
 };
 
-// "NOT_FOUND", and the code of such a name, in upper case.
+// "NOT_FOUND".
 str status_name(enum status_code code);
-bool status_from_name(str name, enum status_code *out);
 
 // The code of an answer that is no gRPC, by its HTTP status: grpc/doc/http-grpc-status-mapping.md.
 enum status_code status_from_http(unsigned http);
@@ -54,8 +53,6 @@ enum status_code status_from_http(unsigned http);
 enum status_code status_of_error(unsigned http);
 // The HTTP status that a code becomes in REST: the comments of google/rpc/code.proto.
 unsigned status_to_http(enum status_code code);
-// What a call that failed with `e` ends with; a syntax error is taken for its sender's.
-enum status_code status_from_err(err e);
 
 // Appends `text` as grpc-message spells it: whatever is not printable ASCII, and "%", as "%XX".
 err status_encode_message(str text, struct buf *out);
