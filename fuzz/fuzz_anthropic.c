@@ -141,7 +141,7 @@ static void check_written(str text)
         size_t len = 0;
         check(!sse_find_event(text, &scanned, &len));
         check(!sse_parse_event(str_sub(text, 0, len), &none, &event));
-        check(event.type.len > 0 && !answer_stream_is_complete(&s));
+        check(event.type.len > 0 && !s.is_done); // nothing stands behind message_stop
         check(!anthropic_stream_event(&s, event.data));
         text = str_sub(text, len, text.len);
     }

@@ -47,7 +47,7 @@ err buf_reserve(struct buf *b, size_t more, char **out)
         b->start = 0;
         b->end = len;
     }
-    *out = b->bytes + b->end;
+    *out = b->bytes ? b->bytes + b->end : NULL; // where nothing was asked for, and nothing is there
     return OK;
 }
 

@@ -370,6 +370,15 @@ static bool is_default_shown(const struct conversion *c, const struct descriptor
     return c->o->emits_defaults && !f->has_presence;
 }
 
+// Of a number of 32 bits what is above them on the wire does not count.
+static bool is_zero(const struct descriptor_field *f, const struct protobuf_field *value)
+{
+    bool is_narrow = f->type == DESCRIPTOR_INT32 || f->type == DESCRIPTOR_UINT32 ||
+                     f->type == DESCRIPTOR_SINT32 || f->type == DESCRIPTOR_ENUM;
+
+    return !value->bytes.len && !(is_narrow ? (uint32_t)value->value : value->value);
+}
+
 // Zero without presence is as good as absent, however it was sent, and so are no elements.
 static bool is_shown(const struct conversion *c, const struct message_fields *fields, size_t index)
 {
@@ -384,7 +393,7 @@ static bool is_shown(const struct conversion *c, const struct message_fields *fi
         message_fields_elements_init(&elements, f, slot->records);
         return message_fields_element(&elements, &element) != ERR_EOF;
     }
-    return slot->last.value || slot->last.bytes.len;
+    return !is_zero(f, &slot->last);
 }
 
 static err write_members(struct conversion *c, const struct message_fields *fields)

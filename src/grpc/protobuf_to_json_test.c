@@ -96,6 +96,7 @@ static const struct row allowed[] = {
     {SCALARS, S("\x70\x01"), S("{}")},                     // a string as a number: unknown
     {SCALARS, S("\xa0\x06\x01\xa3\x06\xa4\x06"), S("{}")}, // field 100, also as a group
     {SCALARS, S("\x18\xff\xff\xff\xff\x0f"), S("{\"anInt32\":-1}")},
+    {SCALARS, S("\x18\x80\x80\x80\x80\xf0\xff\xff\x01"), S("{}")}, // zero in its 32 bits
     {SCALARS, S("\x28\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), S("{\"aUint32\":4294967295}")},
     {SCALARS, S("\x38\x82\x80\x80\x80\x10"), S("{\"aSint32\":1}")},
     {SCALARS, S("\x68\x02"), S("{\"aBool\":true}")},
