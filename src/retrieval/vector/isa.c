@@ -1,5 +1,9 @@
 #include "retrieval/vector/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 const char *isa_name(enum isa isa)
 {
     static const char *const names[ISA_COUNT] = {"scalar", "sse2", "avx2", "avx512", "neon"};
@@ -8,6 +12,17 @@ const char *isa_name(enum isa isa)
 }
 
 #if defined(__x86_64__)
+// clang 14 has no name for it.
+static bool isa_has_f16c(void)
+{
+    unsigned a;
+    unsigned b;
+    unsigned c;
+    unsigned d;
+
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 bool isa_is_supported(enum isa isa)
 {
     switch (isa) {
@@ -15,7 +30,7 @@ bool isa_is_supported(enum isa isa)
     case ISA_SSE2: return true;
     case ISA_AVX2:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-               __builtin_cpu_supports("f16c") && __builtin_cpu_supports("popcnt");
+               __builtin_cpu_supports("popcnt") && isa_has_f16c();
     case ISA_AVX512:
         return isa_is_supported(ISA_AVX2) && __builtin_cpu_supports("avx512f") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
