@@ -8,14 +8,12 @@
 // to one thread. Errors stay: after one, the writer can only be aborted.
 #pragma once
 
-#include "base/str.h"
+#include "io/disk.h"
 #include "retrieval/vector/segment_format.h"
-
-struct disk;
 
 struct segment_writer {
     struct disk *disk;
-    int fd;
+    struct disk_file *file;
     char *path;
     struct segment_shape shape;
     struct segment_writer_section *sections; // [SEGMENT_SECTIONS_MAX]
