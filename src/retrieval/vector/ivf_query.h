@@ -1,0 +1,50 @@
+// ivf_query: a query prepared for the lists and codes of one quantizer.
+//
+// Made once a query and quantizer, not once a list: the vector relative to the origin, rotated; its
+// int8 form for the coarse scan and the four-bit codes; tables of sums for the one-bit codes. All
+// room is allocated by ivf_query_init(), so a thread keeps one and sets it again for each search.
+// Values must be finite, the caller refuses others; nothing else is asked of them.
+#pragma once
+
+#include "retrieval/vector/quantizer.h"
+#include "retrieval/vector/scan_kernels.h"
+
+struct ivf_query {
+    const struct scan_kernels *kernels;
+    const struct quantizer *quantizer;
+    const float *vector; // borrowed until the next ivf_query_set()
+
+    float *rotated;
+    int8_t *levels;      // of the rotated coordinates, in order
+    int8_t *levels4;     // the same, in the order of code4 rows
+    uint8_t *table;      // [padded_dim / 4][16], sums of chosen coordinates less the least
+    float level_step;    // what one level is worth
+    float table_step;    // what one of the table is worth
+    float table_sum;     // twice the least sum less the sum of all: completes <R q, b>
+    int32_t level_sum;   // of all levels
+    float vector_norm2;  // |q|^2
+    float *scores;       // coarse scores of lists
+    float *block_scores; // the least of each block
+    uint64_t *keys;      // of lists, ordered by score
+    void *memory;
+    uint32_t padded_dim_max;
+    uint32_t list_count_max;
+};
+
+// A list to scan.
+struct probe {
+    float distance; // of the query to the centroid, by the metric
+    float reach;    // the Euclidean distance
+    uint32_t list;
+};
+
+// Room for quantizers of up to so many dimensions and lists.
+void ivf_query_init(struct ivf_query *q, uint32_t dim_max, uint32_t list_count_max);
+void ivf_query_done(struct ivf_query *q);
+
+// Prepares for `vector`, of the quantizer's dim. Both are borrowed.
+void ivf_query_set(struct ivf_query *q, const struct quantizer *quantizer, const float *vector);
+
+// The `count` lists with the nearest centroids, nearest first, with exact distances; returns how
+// many there are. `out` has room for `count`.
+uint32_t ivf_query_probe(struct ivf_query *q, uint32_t count, struct probe *out);
