@@ -14,15 +14,14 @@ struct ivf_query {
     const struct quantizer *quantizer;
     const float *vector; // borrowed until the next ivf_query_set()
 
-    float *rotated;
-    int8_t *levels;      // of the rotated coordinates, in order
-    int8_t *levels4;     // the same, in the order of code4 rows
+    float *relative;     // to the origin
+    float *rotated;      // that, rotated
+    int8_t *levels;      // the rotated coordinates in 8 bits
     uint8_t *table;      // [padded_dim / 4][16], sums of chosen coordinates less the least
     float level_step;    // what one level is worth
-    float table_step;    // what one of the table is worth
-    float table_sum;     // twice the least sum less the sum of all: completes <R q, b>
     int32_t level_sum;   // of all levels
-    float vector_norm2;  // |q|^2
+    float table_step;    // what one of the table is worth in <R q, b>
+    float table_sum;     // what completes it
     float *scores;       // coarse scores of lists
     float *block_scores; // the least of each block
     uint64_t *keys;      // of lists, ordered by score

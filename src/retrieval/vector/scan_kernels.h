@@ -43,7 +43,7 @@ struct code1_hit {
 // What sums over code4 rows (code.h) take.
 struct code4_scan {
     const uint8_t *codes;
-    const int8_t *levels4; // of the query, in the order of the rows
+    const int8_t *levels; // of the query
     uint32_t padded_dim;
 };
 
@@ -52,6 +52,10 @@ struct scan_kernels {
     // The Hadamard transform of `n` floats in place, a power of two from 64 on; not scaled.
     void (*hadamard)(float *x, size_t n);
     void (*coarse)(const struct coarse_scan *s);
+    // Fills [n / 4][16] bytes: entry e of group g is the sum of the |x| of coordinates 4g + k where
+    // bit k of e differs from x being negative, that is the sum of those whose bit is set less the
+    // least such sum, times `inverse`, rounded; which keeps it within SCAN_KERNELS_ENTRY_MAX.
+    void (*table1)(const float *x, size_t n, float inverse, uint8_t *table);
     // The first block from `block` on with a survivor, which is described in `hit`; else `end`.
     uint32_t (*code1)(const struct code1_scan *s, uint32_t block, uint32_t end,
                       struct code1_hit *hit);

@@ -56,6 +56,20 @@ static void coarse(const struct coarse_scan *s)
     }
 }
 
+static void table1(const float *x, size_t n, float inverse, uint8_t *table)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        for (unsigned entry = 0; entry < 16; entry++) {
+            float sum = 0;
+            for (unsigned k = 0; k < 4; k++) {
+                bool is_set = entry >> k & 1;
+                if (is_set != (x[i + k] < 0)) sum += fabsf(x[i + k]);
+            }
+            table[4 * i + entry] = (uint8_t)lrintf(sum * inverse);
+        }
+    }
+}
+
 static void code1_block(const struct code1_scan *s, const uint8_t *block, struct code1_hit *hit)
 {
     size_t groups = s->padded_dim / 4;
@@ -97,7 +111,7 @@ static int32_t code4_row(const struct code4_scan *s, const uint8_t *code)
     int32_t sum = 0;
 
     for (size_t i = 0; i < s->padded_dim / 2; i += UNIT) {
-        const int8_t *levels = s->levels4 + 2 * i;
+        const int8_t *levels = s->levels + 2 * i;
         for (unsigned j = 0; j < UNIT; j++) {
             sum += (code[i + j] & 15) * levels[j] + (code[i + j] >> 4) * levels[UNIT + j];
         }
@@ -132,6 +146,7 @@ const struct scan_kernels scan_kernels_scalar = {
     .name = "scalar",
     .hadamard = hadamard,
     .coarse = coarse,
+    .table1 = table1,
     .code1 = code1,
     .code4 = code4,
     .round4 = round4,
