@@ -114,17 +114,19 @@ TEST(bounded_queue_keeps_the_order_around_the_end_of_the_ring)
     size_t count = 0;
 
     bounded_queue_init(&q, sizeof(uint64_t), 3);
-    CHECK_EQ(push_one(&q, 1), OK);
-    CHECK_EQ(push_one(&q, 2), OK);
-    CHECK_EQ(pop_one(&q), 1);
-    CHECK_EQ(push_one(&q, 3), OK);
-    CHECK_EQ(push_one(&q, 4), OK);
-    CHECK_EQ(bounded_queue_len(&q), 3);
-    CHECK_EQ(bounded_queue_pop(&q, out, 4, TIME_NEVER, &count), OK);
-    CHECK_EQ(count, 3);
-    CHECK_EQ(out[0], 2);
-    CHECK_EQ(out[1], 3);
-    CHECK_EQ(out[2], 4);
+    for (uint64_t i = 0; i < 7; i++) {
+        CHECK_EQ(push_one(&q, 4 * i), OK);
+        CHECK_EQ(push_one(&q, 4 * i + 1), OK);
+        CHECK_EQ(pop_one(&q), 4 * i);
+        CHECK_EQ(push_one(&q, 4 * i + 2), OK);
+        CHECK_EQ(push_one(&q, 4 * i + 3), OK);
+        CHECK_EQ(bounded_queue_len(&q), 3);
+        CHECK_EQ(bounded_queue_pop(&q, out, 4, TIME_NEVER, &count), OK);
+        CHECK_EQ(count, 3);
+        CHECK_EQ(out[0], 4 * i + 1);
+        CHECK_EQ(out[1], 4 * i + 2);
+        CHECK_EQ(out[2], 4 * i + 3);
+    }
     bounded_queue_done(&q);
 }
 
