@@ -269,7 +269,7 @@ bool mapped_file_fault(const struct mapped_file *m, uint64_t *offset)
     return true;
 }
 
-bool mapped_file_is_cut(const struct mapped_file *m)
+uint64_t mapped_file_size(const struct mapped_file *m)
 {
-    return size_of(m->fd, 0) < m->len;
+    return size_of(m->fd, 0);
 }

@@ -45,5 +45,5 @@ err mapped_file_populate(const struct mapped_file *m, uint64_t offset, uint64_t 
 // Whether a page could not be read, and where the first such page begins.
 bool mapped_file_fault(const struct mapped_file *m, uint64_t *offset);
 
-// Whether the file is shorter than it was when it was opened.
-bool mapped_file_is_cut(const struct mapped_file *m);
+// How long the file is now: shorter than `len` where it was cut.
+uint64_t mapped_file_size(const struct mapped_file *m);

@@ -9,21 +9,25 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/str.h"
+#include "retrieval/vector/ivf.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
     SEGMENT_MAJOR = 1, // a reader refuses another one
-    SEGMENT_MINOR = 0, // a reader ignores sections that it does not know
+    SEGMENT_MINOR = 0, // a reader takes any, and ignores sections that it does not know
     SEGMENT_ENDIAN = 0x01020304,
-    SEGMENT_PAGE_BYTES = 4096, // of header and footer; sections begin at a multiple
+    SEGMENT_PAGE_BYTES = 4096, // header and footer; sections begin at a multiple
     SEGMENT_BLOCK_BYTES = 64 * 1024,
     SEGMENT_HUGE_BYTES = 2 * 1024 * 1024, // where RAW of at least as many bytes begins
     SEGMENT_SECTIONS_MAX = 512,
-    SEGMENT_DIM_MAX = 16'384,
-    SEGMENT_LISTS_MAX = 1 << 20,
+    SEGMENT_DIM_MAX = ROTATION_DIM_MAX,
+    SEGMENT_LISTS_MAX = QUANTIZER_LISTS_MAX,
+    SEGMENT_ROTATION = 1, // the kind that rotation.h is
     SEGMENT_UUID_BYTES = 16,
+    SEGMENT_TELL_BYTES = 256, // enough for segment_format_tell() but for the path
 };
 
 #define SEGMENT_ROWS_MAX (UINT64_C(0xffffffff) - 1) // KEYHASH holds a row's number and one more
@@ -51,8 +55,8 @@ struct segment_shape {
     uint64_t block_count;   // of CODE1
     uint32_t list_count;
     uint32_t dim;
-    uint32_t padded_dim;    // of codes: a multiple of 64, at least dim; 0 without lists
-    uint32_t rotation_kind; // which algorithm makes the rotation of the seed
+    uint32_t padded_dim;    // rotation_padded_dim(); 0 without lists
+    uint32_t rotation_kind; // SEGMENT_ROTATION; 0 without lists
     uint32_t metric;        // enum metric
     uint32_t tier;          // enum segment_tier
 };
@@ -101,25 +105,44 @@ struct segment_damage {
 
 // "CODE1"; "?" for a type that is not known.
 const char *segment_format_type_name(enum segment_type type);
-// Such as "a checksum does not match".
-const char *segment_format_harm_text(enum segment_harm harm);
+
+// One line for people, such as "seg-7.vseg: section CODE1, block 17: a checksum does not match".
+// Cut where it exceeds `size`, which is above 0.
+void segment_format_tell(str path, const struct segment_damage *d, char *out, size_t size);
+
+// ERR_RANGE where a member is out of bounds, or does not fit the others.
+err segment_format_check_shape(const struct segment_shape *shape);
 
 // Sets magic, versions and the checksum of a header whose other members are set.
 void segment_format_seal(struct segment_header *h);
 
 // Whether the header of a file of `file_bytes` can be relied on. ERR_UNSUPPORTED: another major
-// version, byte order, or no segment at all; ERR_DAMAGED: `*why` says what.
+// version or byte order; ERR_DAMAGED: `*why` says what.
 err segment_format_check_header(const struct segment_header *h, uint64_t file_bytes,
                                 struct segment_damage *why);
 
-// Whether the sections lie within the file, apart from each other, are there, and have the lengths
-// that the shape demands. `entries` are those that the header's checksum of the table was found to
-// match. ERR_DAMAGED: `*why` says what.
+// Whether the sections are there, lie within the file and apart from each other, and have the
+// lengths that the shape demands. `h` was checked, and its checksum of the table matched `entries`.
+// ERR_DAMAGED: `*why` says what.
 err segment_format_check_table(const struct segment_header *h, const struct segment_entry *entries,
                                struct segment_damage *why);
+
+// Whether lists follow each other within the rows and blocks that there are. ERR_DAMAGED.
+err segment_format_check_lists(const struct segment_shape *shape, const struct ivf_list *lists,
+                               struct segment_damage *why);
+
+// How many bytes a section has in a file of this shape; `otherwise` where the shape does not say.
+uint64_t segment_format_bytes(const struct segment_shape *shape, enum segment_type type,
+                              uint64_t otherwise);
 
 // Blocks of 64 KiB in so many bytes, the last of which may be shorter.
 static inline uint64_t segment_format_blocks(uint64_t bytes)
 {
     return bytes / SEGMENT_BLOCK_BYTES + (bytes % SEGMENT_BLOCK_BYTES != 0);
+}
+
+// The next multiple of `unit`, a power of two.
+static inline uint64_t segment_format_align(uint64_t bytes, uint64_t unit)
+{
+    return (bytes + unit - 1) & ~(unit - 1);
 }
