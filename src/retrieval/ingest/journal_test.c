@@ -262,3 +262,33 @@ TEST(journal_takes_no_more_than_a_group_at_once)
     journal_close(&j);
     forget();
 }
+
+TEST(journal_leaves_nothing_behind_a_group_that_it_cut)
+{
+    struct journal_options options = {.stamp = 5};
+    struct journal j;
+    struct buf file;
+
+    buf_init(&file, FILE_BYTES_MAX);
+    CHECK_EQ(journal_open(&j, fresh(), &options), OK);
+    write_keys(&j, 0, 3, 1);
+    write_keys(&j, 3, 5, 1);
+    journal_close(&j);
+    read_file(&file);
+    file.bytes[60] ^= 1; // in the first group
+    write_file(buf_view(&file));
+    CHECK_EQ(journal_open(&j, str_from_c(path), &options), OK);
+    write_keys(&j, 10, 13, 1); // as long as the first one was
+    journal_close(&j);
+    CHECK_EQ(journal_open(&j, str_from_c(path), &options), OK);
+    CHECK_EQ(j.known_count, 3);
+    CHECK_EQ(j.mark, 1);
+    j.mark = 5; // so that the next group's is no successor
+    write_keys(&j, 20, 23, 1);
+    journal_close(&j);
+    CHECK_EQ(journal_open(&j, str_from_c(path), &options), OK);
+    CHECK_EQ(j.known_count, 3);
+    journal_close(&j);
+    buf_done(&file);
+    forget();
+}
