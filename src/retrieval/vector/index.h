@@ -22,7 +22,7 @@
 
 #include <stdbool.h>
 
-struct columns_schema;
+struct column_schema;
 struct disk;
 struct filter;
 struct index;
@@ -40,12 +40,12 @@ enum index_verify {
 struct index_options {
     uint32_t dim;
     enum metric metric;
-    const struct columns_schema *schema; // NULL: no columns; borrowed until the call returns
-    float recall;                        // wanted of ten nearest, 0.8 to 0.999 [0.95]
-    uint32_t memtable_rows;              // that become a segment [32,768; fewer if memory is short]
-    uint32_t exact_rows_max;             // a segment of fewer has no codes [10,000]
-    uint64_t memory_bytes_max;           // of rows in memory and of a merge [256 MiB]
-    unsigned threads;                    // that build [1]
+    const struct column_schema *schema; // NULL: no columns; borrowed until the call returns
+    float recall;                       // wanted of ten nearest, 0.8 to 0.999 [0.95]
+    uint32_t memtable_rows;             // that become a segment [32,768; fewer if memory is short]
+    uint32_t exact_rows_max;            // a segment of fewer has no codes [10,000]
+    uint64_t memory_bytes_max;          // of rows in memory and of a merge [256 MiB]
+    unsigned threads;                   // that build [1]
     enum index_verify verify;
     struct disk *disk;      // [the kernel's]
     usec (*now)(void);      // [clock_monotonic]; deadlines are in its time
@@ -71,12 +71,12 @@ struct index_op {
     enum index_op_kind kind;
     uint64_t key;
     const float *vector; // [dim]
-    str values;          // of the columns, as column_row encodes them; empty where all are absent
+    str values; // of the columns, as row_values_encode() makes them; empty where all are absent
 };
 
 // Writes all or none, in order; it lasts and is seen when this returns. Callers that wait at the
 // same time share one sync. ERR_RANGE for a vector that isn't finite and for too large a batch,
-// ERR_SYNTAX for malformed values. Once the disk failed, every write fails until it is reopened.
+// ERR_DAMAGED for malformed values. Once the disk failed, every write fails until it is reopened.
 err index_write(struct index *ix, const struct index_op *ops, size_t count);
 
 // Is told how far a long work has come, from the thread that asked for it; true ends it.
@@ -169,7 +169,7 @@ struct index_stats {
 void index_stats(struct index *ix, struct index_stats *out);
 
 // The columns of the index; lives as long as the index.
-const struct columns_schema *index_schema(const struct index *ix);
+const struct column_schema *index_schema(const struct index *ix);
 
 struct index_finding {
     str file; // name in the folder

@@ -20,27 +20,33 @@ struct memtable_chunk {
     float vectors[];                            // [MEMTABLE_CHUNK_ROWS][dim]
 };
 
-struct memtable *memtable_new(uint32_t dim, uint32_t rows_max)
+uint64_t memtable_row_bytes(uint32_t dim)
 {
-    struct memtable *m = memory_new(struct memtable);
+    enum { KEY_BYTES = 3 * sizeof(struct key_map_slot) }; // the map's room is a power of two
+
+    return sizeof(struct memtable_chunk) / MEMTABLE_CHUNK_ROWS + dim * sizeof(float) + KEY_BYTES;
+}
+
+void memtable_init(struct memtable *m, uint32_t dim, uint32_t rows_max,
+                   const struct ivf_view *parent)
+{
     uint32_t chunks = (rows_max + MEMTABLE_CHUNK_ROWS - 1) / MEMTABLE_CHUNK_ROWS;
 
     assert(dim > 0 && rows_max > 0 && rows_max <= MEMTABLE_ROWS_MAX);
-    m->dim = dim;
-    m->rows_max = rows_max;
+    *m = (struct memtable){.dim = dim, .rows_max = rows_max, .has_lists = parent != NULL};
     m->chunks = memory_alloc(chunks * sizeof *m->chunks);
     key_map_init(&m->keys, rows_max);
     arena_init(&m->arena, ARENA_CHUNK_BYTES);
-    return m;
+    if (parent) memtable_lists_init(&m->lists, parent, rows_max, &m->arena);
 }
 
-void memtable_free(struct memtable *m)
+void memtable_done(struct memtable *m)
 {
-    if (!m) return;
+    if (m->has_lists) memtable_lists_done(&m->lists);
     arena_reset(&m->arena);
     key_map_done(&m->keys);
     memory_free(m->chunks);
-    memory_free(m);
+    m->chunks = NULL;
 }
 
 static struct memtable_chunk *chunk_of(const struct memtable *m, uint32_t row)
@@ -71,7 +77,8 @@ uint32_t memtable_append(struct memtable *m, uint64_t key, const float *vector, 
     memcpy(&chunk->vectors[(size_t)at * m->dim], vector, sizeof(float) * m->dim);
     m->rows++;
     (void)key_map_put(&m->keys, key, row);
-    if (before != MEMTABLE_NONE && memtable_is_dead(m, before, UINT32_MAX) == false) {
+    if (m->has_lists) memtable_lists_add(&m->lists, row, vector);
+    if (before != MEMTABLE_NONE && !memtable_is_dead(m, before, UINT32_MAX)) {
         memtable_kill(m, before, m->rows);
     }
     atomic_store_explicit(&m->bytes, m->arena.held, memory_order_relaxed);

@@ -6,12 +6,14 @@
 // says at which number of visible rows; to readers of a lower number it still lives. So a row that
 // replaces another appears in the moment in which the other goes.
 //
-// A full memtable is followed by a new one, its `next`, and becomes a segment; readers who began
-// before go on from one to the other.
+// Where a segment lends its quantizer, rows are also kept by lists (memtable_lists.h), to be
+// scanned as those of segments are; else all are read. A full memtable is followed by a new one,
+// its `next`, and becomes a segment; readers who began before go on from one to the other.
 #pragma once
 
 #include "base/arena.h"
 #include "retrieval/vector/key_map.h"
+#include "retrieval/vector/memtable_lists.h"
 
 #include <stdbool.h>
 
@@ -32,11 +34,17 @@ struct memtable {
     _Atomic uint64_t bytes;   // of memory, about
     struct key_map keys;      // of each key, the newest row
     struct arena arena;       // chunks, values and lists; the writer's
-    uint64_t first_lsn;       // of what was written here, for whoever keeps a log
+    bool has_lists;
+    struct memtable_lists lists;
 };
 
-struct memtable *memtable_new(uint32_t dim, uint32_t rows_max);
-void memtable_free(struct memtable *m);
+// `parent` is NULL where rows are to have no lists; else it has some, and is borrowed.
+void memtable_init(struct memtable *m, uint32_t dim, uint32_t rows_max,
+                   const struct ivf_view *parent);
+void memtable_done(struct memtable *m);
+
+// What a memtable without lists takes a row, without values, about.
+uint64_t memtable_row_bytes(uint32_t dim);
 
 // The writer's part. Each from one thread at a time.
 

@@ -1,11 +1,27 @@
 // Crosses threads.
 #include "retrieval/vector/memtable.h"
 
+#include "base/memory.h"
+
 #include "support/test.h"
 
 #include <pthread.h>
 
 enum { DIM = 3 };
+
+static struct memtable *open_table(uint32_t rows_max)
+{
+    struct memtable *m = memory_new(struct memtable);
+
+    memtable_init(m, DIM, rows_max, NULL);
+    return m;
+}
+
+static void close_table(struct memtable *m)
+{
+    memtable_done(m);
+    memory_free(m);
+}
 
 static uint32_t append(struct memtable *m, uint64_t key, float value)
 {
@@ -16,7 +32,7 @@ static uint32_t append(struct memtable *m, uint64_t key, float value)
 
 TEST(memtable_rows_are_found_once_they_are_published)
 {
-    struct memtable *m = memtable_new(DIM, 1000);
+    struct memtable *m = open_table(1000);
 
     for (uint32_t i = 0; i < 1000; i++) {
         CHECK_EQ(append(m, 10 + i, (float)i), i);
@@ -32,12 +48,12 @@ TEST(memtable_rows_are_found_once_they_are_published)
         CHECK_STR(memtable_values(m, i), "values");
     }
     CHECK_EQ(memtable_find(m, 9, 1000), MEMTABLE_NONE);
-    memtable_free(m);
+    close_table(m);
 }
 
 TEST(memtable_a_row_that_is_replaced_goes_when_the_new_one_comes)
 {
-    struct memtable *m = memtable_new(DIM, 10);
+    struct memtable *m = open_table(10);
 
     (void)append(m, 1, 0);
     memtable_publish(m);
@@ -49,12 +65,12 @@ TEST(memtable_a_row_that_is_replaced_goes_when_the_new_one_comes)
     CHECK(memtable_is_dead(m, 0, 2));
     CHECK_EQ(memtable_newest(m, 1), 1);
     CHECK_EQ(m->dead, 1);
-    memtable_free(m);
+    close_table(m);
 }
 
 TEST(memtable_a_row_that_is_killed_is_gone_for_those_who_see_enough)
 {
-    struct memtable *m = memtable_new(DIM, 10);
+    struct memtable *m = open_table(10);
 
     (void)append(m, 1, 0);
     memtable_publish(m);
@@ -68,7 +84,7 @@ TEST(memtable_a_row_that_is_killed_is_gone_for_those_who_see_enough)
     memtable_publish(m);
     CHECK_EQ(memtable_find(m, 1, 3), 2);
     CHECK_EQ(m->dead, 1);
-    memtable_free(m);
+    close_table(m);
 }
 
 enum { ROUNDS = 4000, KEYS = 7 };
@@ -93,7 +109,7 @@ static void *look(void *argument)
 
 TEST(memtable_readers_see_each_key_once_while_all_are_replaced)
 {
-    struct memtable *m = memtable_new(DIM, ROUNDS * KEYS);
+    struct memtable *m = open_table(ROUNDS * KEYS);
     pthread_t threads[2];
     void *wrong = NULL;
 
@@ -110,5 +126,5 @@ TEST(memtable_readers_see_each_key_once_while_all_are_replaced)
         pthread_join(threads[i], &wrong);
         CHECK(!wrong);
     }
-    memtable_free(m);
+    close_table(m);
 }
