@@ -5,6 +5,8 @@
 #include <float.h>
 #include <math.h>
 
+enum { PIECE = 256 }; // what is scaled at a time
+
 // Squares below the smallest normal number lose bits. A sum of at least as many such numbers as it
 // has terms can't notice; above the largest there is infinity, and NaN is in no order.
 static bool is_safe_f32(float squares, size_t n)
@@ -68,17 +70,31 @@ static enum normalize_flag find_exponent(const double *v, size_t n, int *exponen
     return NORMALIZE_OK;
 }
 
+static void scale_into(const double *v, size_t n, int exponent, double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = ldexp(v[i], -exponent);
+    }
+}
+
+static size_t piece_len(size_t n, size_t done)
+{
+    return n - done < PIECE ? n - done : PIECE;
+}
+
 static enum normalize_flag normalize_scaled(double *v, size_t n, double *norm)
 {
     int exponent;
+    double piece[PIECE];
     double squares = 0;
     enum normalize_flag flag = find_exponent(v, n, &exponent);
 
     if (flag == NORMALIZE_ZERO) *norm = 0;
     if (flag) return flag;
-    for (size_t i = 0; i < n; i++) {
-        double scaled = ldexp(v[i], -exponent);
-        squares += scaled * scaled;
+    for (size_t done = 0; done < n; done += PIECE) {
+        size_t len = piece_len(n, done);
+        scale_into(v + done, len, exponent, piece);
+        squares += kernels()->dot_f64(piece, piece, len);
     }
     double length = sqrt(squares);
     for (size_t i = 0; i < n; i++) {
@@ -131,11 +147,30 @@ enum normalize_flag normalize_cosine_f32(const float *a, const float *b, size_t 
     return NORMALIZE_OK;
 }
 
+static double cosine_of_scaled(const double *a, int exponent_a, const double *b, int exponent_b,
+                               size_t n)
+{
+    double piece_a[PIECE];
+    double piece_b[PIECE];
+    double sum[3] = {0};
+
+    for (size_t done = 0; done < n; done += PIECE) {
+        size_t len = piece_len(n, done);
+        double dots[3];
+        scale_into(a + done, len, exponent_a, piece_a);
+        scale_into(b + done, len, exponent_b, piece_b);
+        kernels()->dots_f64(piece_a, piece_b, len, dots);
+        for (size_t i = 0; i < 3; i++) {
+            sum[i] += dots[i];
+        }
+    }
+    return quotient(sum[0], sum[1], sum[2]);
+}
+
 static enum normalize_flag cosine_scaled(const double *a, const double *b, size_t n, double *cosine)
 {
     int exponent_a;
     int exponent_b;
-    double dots[3] = {0};
     enum normalize_flag flag_a = find_exponent(a, n, &exponent_a);
     enum normalize_flag flag_b = find_exponent(b, n, &exponent_b);
 
@@ -146,14 +181,7 @@ static enum normalize_flag cosine_scaled(const double *a, const double *b, size_
         *cosine = 0;
         return NORMALIZE_ZERO;
     }
-    for (size_t i = 0; i < n; i++) {
-        double x = ldexp(a[i], -exponent_a);
-        double y = ldexp(b[i], -exponent_b);
-        dots[0] += x * y;
-        dots[1] += x * x;
-        dots[2] += y * y;
-    }
-    *cosine = quotient(dots[0], dots[1], dots[2]);
+    *cosine = cosine_of_scaled(a, exponent_a, b, exponent_b, n);
     return NORMALIZE_OK;
 }
 

@@ -127,15 +127,25 @@ TEST(normalize_of_subnormals_has_length_one)
     CHECK(a32[99] == 0.1F && a64[99] == 0.1);
 }
 
-// Each square is subnormal and has lost most of its bits, though their sum is normal.
+// Each square is subnormal and has lost most of its bits, though their sum is a normal number.
 TEST(normalize_sees_squares_that_lost_their_bits)
 {
-    for (size_t i = 0; i < LEN_MAX; i++) {
-        a32[i] = 4.1e-21F;
-        a64[i] = 1.1e-155;
+    enum { MANY = 60'000 };
+    static float small[MANY];
+    static double small_wide[MANY];
+    float norm;
+    double norm_wide;
+
+    for (size_t i = 0; i < MANY; i++) {
+        small[i] = 4.49e-22F;
+        small_wide[i] = 6.2e-157;
     }
-    check_f32(LEN_MAX);
-    check_f64(LEN_MAX);
+    long double want = length_f32(small, MANY);
+    long double want_wide = length_f64(small_wide, MANY);
+    CHECK_EQ(normalize_f32(small, MANY, &norm), NORMALIZE_OK);
+    CHECK_EQ(normalize_f64(small_wide, MANY, &norm_wide), NORMALIZE_OK);
+    must_be_near(norm, want, 4 * FLT_EPSILON, 0);
+    must_be_near(norm_wide, want_wide, 60 * DBL_EPSILON, 0);
 }
 
 TEST(normalize_of_a_length_beyond_the_type_is_a_unit_vector_still)
