@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TURNS = 3 };
+enum { TURNS = 3 }; // three suffice (Andoni et al., 2015, on cross-polytope hashes)
 
 uint32_t rotation_padded_dim(uint32_t dim)
 {
@@ -27,15 +27,22 @@ static uint32_t part_of(uint32_t padded_dim)
     return part;
 }
 
+// A turn transforms all, or the first and the last part by turns.
+static uint32_t turns_of(uint32_t padded_dim)
+{
+    return part_of(padded_dim) == padded_dim ? TURNS : 2 * TURNS;
+}
+
 void rotation_init(struct rotation *r, uint32_t dim, uint64_t seed)
 {
     uint32_t padded_dim = rotation_padded_dim(dim);
+    uint32_t count = turns_of(padded_dim) * padded_dim;
     struct random random;
 
     *r = (struct rotation){.dim = dim, .padded_dim = padded_dim, .seed = seed};
-    r->signs = memory_alloc_raw(TURNS * padded_dim * sizeof(float));
+    r->signs = memory_alloc_raw(count * sizeof(float));
     random_init(&random, seed);
-    for (uint32_t i = 0; i < TURNS * padded_dim; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         r->signs[i] = random_u64(&random) >> 63 ? 1.0F : -1.0F;
     }
 }
@@ -46,37 +53,30 @@ void rotation_done(struct rotation *r)
     r->signs = NULL;
 }
 
-static void flip(float *out, const float *in, const float *signs, uint32_t n)
+// The signs of a turn; where it transforms, with the scale that keeps lengths.
+static void multiply(float *out, const float *in, const float *signs, uint32_t n, float by)
 {
     for (uint32_t i = 0; i < n; i++) {
-        out[i] = in[i] * signs[i];
+        out[i] = in[i] * (signs[i] * by);
     }
-}
-
-static void scale(float *x, uint32_t n, float by)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        x[i] *= by;
-    }
-}
-
-// One transform of a part of `part` floats, to scale.
-static void transform(const struct scan_kernels *k, float *x, uint32_t part)
-{
-    k->hadamard(x, part);
-    scale(x, part, 1 / sqrtf((float)part));
 }
 
 void rotation_apply(const struct rotation *r, const float *in, float *out)
 {
     const struct scan_kernels *k = scan_kernels();
-    uint32_t part = part_of(r->padded_dim);
+    uint32_t n = r->padded_dim;
+    uint32_t part = part_of(n);
+    uint32_t turns = turns_of(n);
+    float by = 1 / sqrtf((float)part);
 
-    flip(out, in, r->signs, r->dim);
-    memset(out + r->dim, 0, (r->padded_dim - r->dim) * sizeof(float));
-    for (unsigned turn = 0; turn < TURNS; turn++) {
-        if (turn > 0) flip(out, out, r->signs + turn * r->padded_dim, r->padded_dim);
-        transform(k, out, part);
-        if (part < r->padded_dim) transform(k, out + (r->padded_dim - part), part);
+    memcpy(out, in, r->dim * sizeof(float));
+    memset(out + r->dim, 0, (n - r->dim) * sizeof(float));
+    for (uint32_t turn = 0; turn < turns; turn++) {
+        const float *signs = r->signs + turn * n;
+        uint32_t at = turn % 2 ? n - part : 0;
+        multiply(out, out, signs, at, 1);
+        multiply(out + at, out + at, signs + at, part, by);
+        multiply(out + at + part, out + at + part, signs + at + part, n - part - at, 1);
+        k->hadamard(out + at, part);
     }
 }

@@ -15,7 +15,7 @@ struct rotation {
     uint32_t dim;
     uint32_t padded_dim;
     uint64_t seed;
-    float *signs; // [turns][padded_dim], each the sign by the scale of its turn
+    float *signs; // [turns][padded_dim], 1 or -1
 };
 
 // `dim`, which is 1 to ROTATION_DIM_MAX, rounded up to a multiple of ROTATION_STEP.
