@@ -112,12 +112,16 @@ void buffer_pool_done(struct buffer_pool *p)
     *p = (struct buffer_pool){0};
 }
 
+static bool has_room(const struct buffer_pool *p, size_t room)
+{
+    return p->free_count > 0 && p->options.bytes_max - p->stats.lent_bytes >= room;
+}
+
 static err await_room(struct buffer_pool *p, size_t room)
 {
     bool has_waited = false;
 
-    while (!p->is_canceled &&
-           (p->free_count == 0 || p->options.bytes_max - p->stats.lent_bytes < room)) {
+    while (!p->is_canceled && !has_room(p, room)) {
         has_waited = true;
         p->waits++;
         pthread_cond_wait(&p->has_room, &p->mutex);
@@ -155,17 +159,32 @@ static struct lease lend(struct buffer_pool *p, size_t size, unsigned class, siz
     };
 }
 
-err buffer_pool_take(struct buffer_pool *p, size_t size, struct lease *out)
+static err take(struct buffer_pool *p, size_t size, bool waits, struct lease *out)
 {
     unsigned class = class_of(p, size);
     size_t room = class == CLASS_NONE ? size : class_size(class);
+    err e = OK;
 
     if (room > p->options.bytes_max) return ERR_LIMIT;
     pthread_mutex_lock(&p->mutex);
-    err e = await_room(p, room);
+    if (!waits && !p->is_canceled && !has_room(p, room)) {
+        e = ERR_AGAIN;
+    } else {
+        e = await_room(p, room);
+    }
     if (!e) *out = lend(p, size, class, room);
     pthread_mutex_unlock(&p->mutex);
     return e;
+}
+
+err buffer_pool_take(struct buffer_pool *p, size_t size, struct lease *out)
+{
+    return take(p, size, true, out);
+}
+
+err buffer_pool_try_take(struct buffer_pool *p, size_t size, struct lease *out)
+{
+    return take(p, size, false, out);
 }
 
 static struct buffer_pool_place *place_of(const struct buffer_pool *p, struct lease l)

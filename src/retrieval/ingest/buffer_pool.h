@@ -63,6 +63,8 @@ void buffer_pool_done(struct buffer_pool *p);
 // Lends `size` bytes, unset, aligned for any type; waits until others gave back enough. ERR_LIMIT:
 // more than `bytes_max` at all. ERR_CANCELED once the pool was canceled.
 err buffer_pool_take(struct buffer_pool *p, size_t size, struct lease *out);
+// The same without waiting: ERR_AGAIN where it would have to.
+err buffer_pool_try_take(struct buffer_pool *p, size_t size, struct lease *out);
 
 // The bytes of a lease that is held. Valid until it is given back.
 [[gnu::returns_nonnull]] char *buffer_pool_bytes(const struct buffer_pool *p, struct lease l);

@@ -87,8 +87,14 @@ TEST(buffer_pool_refuses_what_can_never_fit_and_lends_nothing_once_canceled)
 
     buffer_pool_init(&p, &small);
     CHECK_EQ(buffer_pool_take(&p, 4097, &l), ERR_LIMIT);
+    struct lease most = take(&p, 3000);
+    CHECK_EQ(buffer_pool_try_take(&p, 2000, &l), ERR_AGAIN);
+    CHECK_EQ(buffer_pool_try_take(&p, 700, &l), OK);
+    buffer_pool_give(&p, &most);
+    buffer_pool_give(&p, &l);
     buffer_pool_cancel(&p);
     CHECK_EQ(buffer_pool_take(&p, 1, &l), ERR_CANCELED);
+    CHECK_EQ(buffer_pool_try_take(&p, 1, &l), ERR_CANCELED);
     CHECK_EQ(l.number, 0);
     buffer_pool_give(&p, &l); // of nothing is nothing
     buffer_pool_done(&p);
