@@ -99,16 +99,18 @@ bool segment_are_checks_good(const struct segment *s, const struct segment_secti
     return crc32c(0, s->checks + section->first_check, bytes) == section->crc;
 }
 
-static struct segment_damage damage_at(const struct segment *s,
-                                       const struct segment_section *section, uint64_t block)
+struct segment_damage segment_damage_at(const struct segment *s,
+                                        const struct segment_section *section, uint64_t block)
 {
     struct segment_damage d = {.type = section->type, .number = section->number, .block = block};
-    uint64_t start =
-        (uint64_t)(section->bytes - s->file.bytes) + block * (uint64_t)SEGMENT_BLOCK_BYTES;
-    uint64_t end = start + SEGMENT_BLOCK_BYTES;
+    uint64_t begin = (uint64_t)(section->bytes - s->file.bytes);
+    uint64_t start = begin + block * SEGMENT_BLOCK_BYTES;
+    uint64_t end = begin + section->len;
+    uint64_t size = mapped_file_size(&s->file);
     uint64_t fault = 0;
 
-    if (mapped_file_size(&s->file) < s->file.len && mapped_file_size(&s->file) < end) {
+    if (end > start + SEGMENT_BLOCK_BYTES) end = start + SEGMENT_BLOCK_BYTES;
+    if (size < end) {
         d.harm = SEGMENT_CUT;
     } else if (mapped_file_fault(&s->file, &fault) && fault >= start && fault < end) {
         d.harm = SEGMENT_UNREADABLE;
@@ -126,7 +128,7 @@ static err check_block(const struct segment *s, const struct segment_section *se
     size_t len = (size_t)(left < SEGMENT_BLOCK_BYTES ? left : SEGMENT_BLOCK_BYTES);
 
     if (crc32c(0, bytes, len) == s->checks[check]) return OK;
-    *why = damage_at(s, section, block);
+    *why = segment_damage_at(s, section, block);
     if (why->harm == SEGMENT_CHANGED && !segment_are_checks_good(s, section)) {
         why->type = SEGMENT_BLKCRC;
         why->number = 0;

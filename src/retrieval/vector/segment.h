@@ -90,3 +90,6 @@ err segment_check_block(const struct segment *s, const struct segment_section *s
                         uint64_t block, struct segment_damage *why);
 // Whether the block checksums of a section are those that were written.
 bool segment_are_checks_good(const struct segment *s, const struct segment_section *section);
+// What to say of a block that is known to be damaged: the harm is what the system knows of it.
+struct segment_damage segment_damage_at(const struct segment *s,
+                                        const struct segment_section *section, uint64_t block);

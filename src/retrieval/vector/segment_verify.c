@@ -47,17 +47,33 @@ static void let_go(const struct reading *r, const uint8_t *bytes, uint64_t len)
     mapped_file_advise(f, (uint64_t)(bytes - f->bytes), len, MAPPED_FILE_DONE);
 }
 
-static void check_block(struct reading *r, const struct segment_section *section, uint64_t block)
+// The block checksums; what they say of blocks counts for nothing where they are damaged.
+static bool are_checks_good(struct reading *r, const struct segment_section *section)
+{
+    const struct segment *s = r->segment;
+    uint64_t byte = section->first_check * sizeof *s->checks;
+
+    if (segment_are_checks_good(s, section)) return true;
+    struct segment_damage d =
+        segment_damage_at(s, s->by_type[SEGMENT_BLKCRC], byte / SEGMENT_BLOCK_BYTES);
+    found(r, &d);
+    return false;
+}
+
+static void check_block(struct reading *r, const struct segment_section *section, uint64_t block,
+                        bool has_check)
 {
     const uint8_t *bytes = section->bytes + block * SEGMENT_BLOCK_BYTES;
     uint64_t left = section->len - block * SEGMENT_BLOCK_BYTES;
     uint64_t len = left < SEGMENT_BLOCK_BYTES ? left : SEGMENT_BLOCK_BYTES;
-    struct segment_damage d = {.type = section->type, .number = section->number, .block = block};
+    struct segment_damage d = segment_damage_at(r->segment, section, block);
 
-    if (!can_read(r, bytes, len)) {
-        d.harm = unreadable(r);
+    if (d.harm == SEGMENT_CUT) {
+        found(r, &d); // where a reader was before, zeros can be read
+    } else if (!can_read(r, bytes, len)) {
+        d.harm = SEGMENT_UNREADABLE;
         found(r, &d);
-    } else if (segment_check_block(r->segment, section, block, &d)) {
+    } else if (has_check && segment_check_block(r->segment, section, block, &d)) {
         found(r, &d);
     }
 }
@@ -65,6 +81,7 @@ static void check_block(struct reading *r, const struct segment_section *section
 static err check_section(struct reading *r, const struct segment_section *section)
 {
     struct segment_verify_watcher *w = r->watcher;
+    bool has_checks = are_checks_good(r, section);
 
     for (uint64_t start = 0; start < section->len; start += STEP_BYTES) {
         uint64_t left = section->len - start;
@@ -72,7 +89,7 @@ static err check_section(struct reading *r, const struct segment_section *sectio
         if (w->goes_on && !w->goes_on(w)) return ERR_CANCELED;
         (void)can_read(r, section->bytes + start, len); // many pages at once; each block asks again
         for (uint64_t at = start; at < start + len; at += SEGMENT_BLOCK_BYTES) {
-            check_block(r, section, at / SEGMENT_BLOCK_BYTES);
+            check_block(r, section, at / SEGMENT_BLOCK_BYTES, has_checks);
         }
         let_go(r, section->bytes + start, len);
     }
@@ -140,17 +157,6 @@ static void check_frame(struct reading *r)
     }
 }
 
-// The block checksums; what they say of blocks counts for nothing where they are damaged.
-static bool are_checks_good(struct reading *r, const struct segment_section *section)
-{
-    const struct segment *s = r->segment;
-
-    if (segment_are_checks_good(s, section)) return true;
-    uint64_t byte = section->first_check * sizeof *s->checks;
-    found(r, &(struct segment_damage){.type = SEGMENT_BLKCRC, .block = byte / SEGMENT_BLOCK_BYTES});
-    return false;
-}
-
 err segment_verify(struct segment *s, struct segment_verify_watcher *w)
 {
     struct reading r = {.segment = s, .watcher = w};
@@ -158,7 +164,7 @@ err segment_verify(struct segment *s, struct segment_verify_watcher *w)
 
     check_frame(&r);
     for (unsigned i = 0; i + 1 < s->section_count; i++) {
-        if (are_checks_good(&r, &s->sections[i])) TRY(check_section(&r, &s->sections[i]));
+        TRY(check_section(&r, &s->sections[i]));
     }
     check_gaps(&r);
     if (!r.is_damaged && segment_health(s, &d)) found(&r, &d);

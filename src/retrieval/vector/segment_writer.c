@@ -214,13 +214,14 @@ static err write_table(struct segment_writer *w, struct segment_header *h)
 
 static err sync_folder(struct segment_writer *w)
 {
-    str path = str_from_c(w->path);
-    size_t len = path.len;
+    str folder = str_from_c(w->path);
 
-    while (len > 0 && path.ptr[len - 1] != '/') {
-        len--;
+    while (folder.len > 0 && folder.ptr[folder.len - 1] != '/') {
+        folder.len--;
     }
-    return disk_sync_folder(w->disk, len > 0 ? str_sub(path, 0, len) : STR("."));
+    if (folder.len == 0) folder = STR(".");
+    if (folder.len > 1 && folder.ptr[folder.len - 1] == '/') folder.len--;
+    return disk_sync_folder(w->disk, folder);
 }
 
 static err write_last(struct segment_writer *w)
