@@ -52,7 +52,6 @@ static err read_member(struct line_reading *r, struct json_reader *reader, str r
     struct line_source *s = r->source;
     str key = json_decode(raw_key, &s->arena);
     struct json_value v;
-    uint32_t column = 0;
 
     TRY(json_value(reader, &v));
     if (str_eq(key, STR("text"))) {
@@ -60,11 +59,8 @@ static err read_member(struct line_reading *r, struct json_reader *reader, str r
         if (v.kind == JSON_STRING) r->chunk.text = json_decode(json_raw(v), &s->arena);
     } else if (str_eq(key, STR("id"))) {
         if (!read_id(r, v)) r->why = "\"id\" is neither a string nor a whole number";
-    } else if (s->schema && column_schema_find(s->schema, key, &column)) {
-        enum column_type type = (enum column_type)s->schema->columns[column].type;
-        if (column_json_read(v, type, &s->arena, &r->values[column])) {
-            r->why = "a value does not fit its column";
-        }
+    } else if (s->schema && column_json_read_member(s->schema, key, v, &s->arena, r->values)) {
+        r->why = "a value does not fit its column";
     }
     return OK;
 }

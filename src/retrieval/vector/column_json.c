@@ -68,3 +68,32 @@ err column_json_read(struct json_value v, enum column_type type, struct arena *a
     *out = value;
     return OK;
 }
+
+err column_json_read_member(const struct column_schema *s, str key, struct json_value v,
+                            struct arena *arena, struct column_value *values)
+{
+    uint32_t column = 0;
+
+    if (!column_schema_find(s, key, &column)) return OK;
+    return column_json_read(v, (enum column_type)s->columns[column].type, arena, &values[column]);
+}
+
+err column_json_read_row(const struct column_schema *s, str object, struct arena *arena,
+                         struct column_value *values)
+{
+    struct json_reader reader;
+    enum json_kind kind;
+    str key = STR("");
+    err e = OK;
+
+    json_reader_init(&reader, object);
+    TRY(json_peek(&reader, &kind));
+    if (kind != JSON_OBJECT) return ERR_TYPE;
+    TRY(json_enter(&reader));
+    while (!(e = json_member(&reader, &key))) {
+        struct json_value v;
+        TRY(json_value(&reader, &v));
+        TRY(column_json_read_member(s, json_decode(key, arena), v, arena, values));
+    }
+    return e == ERR_EOF ? json_end(&reader) : e;
+}

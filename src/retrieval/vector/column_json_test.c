@@ -62,3 +62,22 @@ TEST(column_json_refuses_other_kinds)
     CHECK_EQ(read_one("[1]", COLUMN_F64, &v), ERR_TYPE);
     CHECK_EQ(read_one("{}", COLUMN_STRING, &v), ERR_TYPE);
 }
+
+TEST(column_json_reads_an_object_as_a_row)
+{
+    struct column_value values[2] = {0};
+    struct column_schema schema;
+    struct arena arena;
+
+    arena_init(&arena, 1024);
+    column_schema_init(&schema);
+    CHECK_EQ(column_schema_add(&schema, STR("year"), COLUMN_I64, 0), OK);
+    CHECK_EQ(column_schema_add(&schema, STR("ok"), COLUMN_BOOL, 0), OK);
+    CHECK_EQ(column_json_read_row(&schema, STR("{\"x\":{},\"y\\u0065ar\":7}"), &arena, values), OK);
+    CHECK_EQ(values[0].i64, 7);
+    CHECK_EQ(values[1].type, COLUMN_ABSENT);
+    CHECK_EQ(column_json_read_row(&schema, STR("[]"), &arena, values), ERR_TYPE);
+    CHECK_EQ(column_json_read_row(&schema, STR("{\"ok\":1}"), &arena, values), ERR_TYPE);
+    CHECK_EQ(column_json_read_row(&schema, STR("{\"ok\":true} x"), &arena, values), ERR_SYNTAX);
+    arena_reset(&arena);
+}
