@@ -11,13 +11,14 @@
 // normalised.
 //
 // Functions are safe from any thread unless they say otherwise; a searcher belongs to one thread at
-// a time. They block: on the disk, and index_write() also while memory is full. An error of the
-// work in the background is told by index_stats() and by the next write.
+// a time. They block: on the disk, and index_write() also while memory is full. What failed in the
+// background is told by index_stats() and, once memory is full, by writes.
 #pragma once
 
 #include "base/buf.h"
 #include "base/time.h"
 #include "retrieval/vector/metric.h"
+#include "retrieval/vector/nearest.h"
 #include "retrieval/vector/row_source.h"
 
 #include <stdbool.h>
@@ -27,7 +28,12 @@ struct disk;
 struct filter;
 struct index;
 
-enum { INDEX_BATCH_OPS_MAX = 16384, INDEX_HITS_MAX = 16384, INDEX_THREADS_MAX = 64 };
+enum {
+    INDEX_DIM_MAX = 4096,
+    INDEX_BATCH_OPS_MAX = 16'384,
+    INDEX_HITS_MAX = 16'384,
+    INDEX_THREADS_MAX = 64,
+};
 
 // How much is checked of what was written earlier.
 enum index_verify {
@@ -43,7 +49,8 @@ struct index_options {
     const struct column_schema *schema; // NULL: no columns; borrowed until the call returns
     float recall;                       // wanted of ten nearest, 0.8 to 0.999 [0.95]
     uint32_t memtable_rows;             // that become a segment [32,768; fewer if memory is short]
-    uint32_t exact_rows_max;            // a segment of fewer has no codes [10,000]
+    uint32_t exact_rows_max;            // a segment of fewer has no codes [10,000],
+    uint32_t bytes_rows_max;            // and of fewer no lists [50,000]
     uint64_t memory_bytes_max;          // of rows in memory and of a merge [256 MiB]
     unsigned threads;                   // that build [1]
     enum index_verify verify;
@@ -112,13 +119,9 @@ struct index_query {
     usec deadline; // by the index's clock; 0: none
 };
 
-struct index_hit {
-    uint64_t key;
-    float distance;
-};
-
 struct index_result {
-    struct index_hit *hits; // nearest first; of equal ones the lower key. Room for k, the caller's
+    struct nearest_hit
+        *hits; // nearest first; of equal ones the lower key. Room for k, the caller's
     uint32_t count;
     bool is_complete; // false where the deadline came first
     bool is_damaged;  // damaged bytes were met; index_verify() tells where
