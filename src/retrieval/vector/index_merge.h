@@ -1,0 +1,8 @@
+// index_merge: several segments to one, without their dead rows.
+#pragma once
+
+#include "retrieval/vector/index_state.h"
+
+// Merges what is due: segments of like size, once there are four of them, and what is dead for a
+// fifth. Goes on until nothing is.
+err index_merge_due(struct index *ix);
