@@ -72,7 +72,7 @@ str columns_text(const struct column_view *v, uint32_t code)
 
 struct column_value columns_get(const struct columns *c, uint32_t row, uint32_t column)
 {
-    struct column_value out = {COLUMN_ABSENT};
+    struct column_value out = {.type = COLUMN_ABSENT};
 
     assert(column < c->schema->count);
     const struct column_view *v = &c->views[column];

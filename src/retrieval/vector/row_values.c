@@ -60,7 +60,8 @@ static struct column_value read_text(str bytes, const struct layout *l, unsigned
     size_t start = text_end(bytes, l, text);
     size_t end = text_end(bytes, l, text + 1);
 
-    if (start > end || end > bytes.len - l->texts) return (struct column_value){COLUMN_ABSENT};
+    if (start > end || end > bytes.len - l->texts)
+        return (struct column_value){.type = COLUMN_ABSENT};
     return (struct column_value){.type = COLUMN_STRING,
                                  .text = {bytes.ptr + l->texts + start, end - start}};
 }
