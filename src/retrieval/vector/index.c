@@ -124,25 +124,12 @@ static err write_first_manifest(struct index *ix)
     return e;
 }
 
-// Makes the folder and its name last. One that is there already will do if it holds no index.
-static err make_folder(struct index *ix)
-{
-    str folder = str_from_c(ix->folder);
-    size_t len = folder.len;
-
-    err e = disk_make_folder(ix->disk, folder);
-    if (e) return e == ERR_IN_USE ? OK : e;
-    while (len > 0 && folder.ptr[len - 1] != '/') {
-        len--;
-    }
-    return disk_sync_folder(ix->disk, len ? str_sub(folder, 0, len) : STR("."));
-}
-
 static err create(struct index *ix)
 {
     pid_t holder = 0;
 
-    TRY(make_folder(ix));
+    err made = index_state_make_folder(ix->disk, str_from_c(ix->folder));
+    if (made && made != ERR_IN_USE) return made; // one that is there will do if it holds no index
     TRY(index_lock_take(&ix->lock, str_from_c(ix->folder), INDEX_LOCK_WRITE, &holder));
     err e = write_first_manifest(ix);
     index_lock_release(&ix->lock);

@@ -74,6 +74,17 @@ void index_state_report(struct index *ix, err e)
     pthread_mutex_unlock(&ix->mutex);
 }
 
+err index_state_make_folder(struct disk *disk, str folder)
+{
+    size_t len = folder.len;
+
+    TRY(disk_make_folder(disk, folder));
+    while (len > 0 && folder.ptr[len - 1] != '/') {
+        len--;
+    }
+    return disk_sync_folder(disk, len ? str_sub(folder, 0, len) : STR("."));
+}
+
 // What stands before the schema's own bytes in the manifest.
 struct head {
     uint8_t version;

@@ -1,6 +1,6 @@
 // index_state: the inside of an open index, for the modules that are it.
 //
-// Order of locks: `flushing` or `merging`, then `publishing`, then `mutex`. Readers take none.
+// Order of locks: `merging`, `flushing`, `publishing`, `mutex`. Readers take none.
 //
 // - `mutex` orders what enters memory: it guards the newest memtable, which records are applied,
 // and
@@ -9,7 +9,8 @@
 //   that is held for microseconds after a sync of half a millisecond costs nothing.
 // - `publishing` orders manifests, each of which tells of all that is durable then.
 // - `flushing` and `merging` are held for as long as one such work takes, so that there is one of
-//   each; a merge, which may take minutes, holds up no flush.
+//   each; a merge, which may take minutes, holds up no flush. Only who holds one changes the parts.
+// - The gate is closed by who needs a moment in which nobody writes (index_write_close_gate()).
 #pragma once
 
 #include "base/random.h"
@@ -47,12 +48,14 @@ struct index {
     struct index_fresh *active; // the last of the view's chain
     uint64_t applied_lsn;       // of the last record in memory
     uint32_t frozen_count;      // memtables before it
+    uint32_t writing;           // batches on their way to it
+    bool is_gate_closed;        // new ones wait
 
     pthread_mutex_t flushing;
     pthread_mutex_t merging;
     pthread_mutex_t publishing;
-    uint64_t generation; // of the newest manifest
-    err unpublishable;   // what writing one failed with
+    uint64_t generation;       // of the newest manifest
+    _Atomic err unpublishable; // what writing one failed with
     struct manifest_keeper keeper;
     struct index_making {
         uint8_t uuid[SEGMENT_UUID_BYTES];
@@ -88,6 +91,9 @@ err index_state_kill(struct index *ix, uint64_t key);
 
 // Replaces the view; the old one goes when its readers have left. Under `mutex`.
 void index_state_show(struct index *ix, struct index_view *v);
+
+// Makes a folder that lasts. ERR_IN_USE where it is there.
+err index_state_make_folder(struct disk *disk, str folder);
 
 // What of the options is the index's own, and the schema, as the manifest keeps them.
 err index_state_write_schema(const struct index *ix, struct buf *out);

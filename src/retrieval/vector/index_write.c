@@ -137,6 +137,13 @@ static void apply(struct index *ix, const struct batch *b, uint64_t first_lsn)
     pthread_cond_broadcast(&ix->has_moved);
 }
 
+// Under `mutex`.
+static void end_writing(struct index *ix)
+{
+    ix->writing--;
+    pthread_cond_broadcast(&ix->has_moved);
+}
+
 static void apply_in_turn(struct index *ix, const struct batch *b, uint64_t first_lsn)
 {
     pthread_mutex_lock(&ix->mutex);
@@ -144,26 +151,52 @@ static void apply_in_turn(struct index *ix, const struct batch *b, uint64_t firs
         pthread_cond_wait(&ix->has_moved, &ix->mutex);
     }
     apply(ix, b, first_lsn);
+    end_writing(ix);
     pthread_mutex_unlock(&ix->mutex);
 }
 
-// Waits while too many memtables are full; where nothing happens in the background, empties one.
-static err wait_for_memory(struct index *ix)
+// Under `mutex`, which is given up meanwhile: waits while the gate is closed or too many memtables
+// are full; where nothing happens in the background, empties one.
+static err wait_for_room(struct index *ix)
 {
     err e = OK;
 
-    pthread_mutex_lock(&ix->mutex);
-    while (ix->frozen_count >= INDEX_FROZEN_MAX && !e) {
-        if (!ix->has_threads) {
+    while (!e && (ix->is_gate_closed || ix->frozen_count >= INDEX_FROZEN_MAX)) {
+        if (!ix->is_gate_closed && !ix->has_threads) {
             pthread_mutex_unlock(&ix->mutex);
             e = index_flush_oldest(ix);
             pthread_mutex_lock(&ix->mutex);
-        } else if (ix->background) {
+        } else if (!ix->is_gate_closed && ix->background) {
             e = ix->background;
         } else {
             pthread_cond_wait(&ix->has_moved, &ix->mutex);
         }
     }
+    return e;
+}
+
+static err begin_writing(struct index *ix)
+{
+    pthread_mutex_lock(&ix->mutex);
+    err e = wait_for_room(ix);
+    if (!e) ix->writing++;
+    pthread_mutex_unlock(&ix->mutex);
+    return e;
+}
+
+static err write_batch(struct index *ix, const struct batch *b)
+{
+    uint64_t first_lsn = 0;
+
+    TRY(begin_writing(ix));
+    err e = wal_append(&ix->wal, b->records, b->count, &first_lsn);
+    if (!e) e = wal_commit(&ix->wal, first_lsn + b->count - 1);
+    if (!e) {
+        apply_in_turn(ix, b, first_lsn);
+        return OK;
+    }
+    pthread_mutex_lock(&ix->mutex);
+    end_writing(ix);
     pthread_mutex_unlock(&ix->mutex);
     return e;
 }
@@ -171,18 +204,36 @@ static err wait_for_memory(struct index *ix)
 err index_write(struct index *ix, const struct index_op *ops, size_t count)
 {
     struct batch b;
-    uint64_t first_lsn = 0;
 
     if (ix->options.is_read_only) return ERR_DENIED;
     if (count > INDEX_BATCH_OPS_MAX) return ERR_RANGE;
     if (count == 0) return OK;
+    if (ix->unpublishable) return ix->unpublishable;
     TRY(batch_make(&b, ix, ops, count));
-    err e = wait_for_memory(ix);
-    if (!e) e = wal_append(&ix->wal, b.records, count, &first_lsn);
-    if (!e) e = wal_commit(&ix->wal, first_lsn + count - 1);
-    if (!e) apply_in_turn(ix, &b, first_lsn);
+    err e = write_batch(ix, &b);
     memory_free(b.records);
     return e;
+}
+
+void index_write_close_gate(struct index *ix)
+{
+    pthread_mutex_lock(&ix->mutex);
+    while (ix->is_gate_closed) {
+        pthread_cond_wait(&ix->has_moved, &ix->mutex);
+    }
+    ix->is_gate_closed = true;
+    while (ix->writing > 0) {
+        pthread_cond_wait(&ix->has_moved, &ix->mutex);
+    }
+    pthread_mutex_unlock(&ix->mutex);
+}
+
+void index_write_open_gate(struct index *ix)
+{
+    pthread_mutex_lock(&ix->mutex);
+    ix->is_gate_closed = false;
+    pthread_cond_broadcast(&ix->has_moved);
+    pthread_mutex_unlock(&ix->mutex);
 }
 
 err index_write_replay(struct index *ix, uint64_t lsn, const struct wal_record *r)

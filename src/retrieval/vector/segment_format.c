@@ -20,7 +20,7 @@ const char *segment_format_type_name(enum segment_type type)
     return "?";
 }
 
-void segment_format_tell(str path, const struct segment_damage *d, char *out, size_t size)
+const char *segment_format_harm_name(enum segment_harm harm)
 {
     static const char *const harms[] = {
         [SEGMENT_CHANGED] = "a checksum does not match",
@@ -29,9 +29,14 @@ void segment_format_tell(str path, const struct segment_damage *d, char *out, si
         [SEGMENT_IMPOSSIBLE] = "it holds what can't be",
     };
 
+    return harms[harm];
+}
+
+void segment_format_tell(str path, const struct segment_damage *d, char *out, size_t size)
+{
     snprintf(out, size, "%" STR_FMT ": section %s %u, block %llu: %s", STR_ARG(path),
              segment_format_type_name(d->type), d->number, (unsigned long long)d->block,
-             harms[d->harm]);
+             segment_format_harm_name(d->harm));
 }
 
 static bool is_lists_shape_good(const struct segment_shape *s)

@@ -106,6 +106,9 @@ struct segment_damage {
 // "CODE1"; "?" for a type that is not known.
 const char *segment_format_type_name(enum segment_type type);
 
+// "a checksum does not match"
+const char *segment_format_harm_name(enum segment_harm harm);
+
 // One line for people, such as "seg-7.vseg: section CODE1, block 17: a checksum does not match".
 // Cut where it exceeds `size`, which is above 0.
 void segment_format_tell(str path, const struct segment_damage *d, char *out, size_t size);
