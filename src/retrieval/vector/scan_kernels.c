@@ -2,6 +2,8 @@
 
 #include "retrieval/vector/scan_kernels_rows.h"
 
+#include <stdatomic.h>
+
 const struct scan_kernels *scan_kernels_of(enum isa isa)
 {
     if (!isa_is_supported(isa)) return NULL;
@@ -19,7 +21,14 @@ const struct scan_kernels *scan_kernels_of(enum isa isa)
 
 const struct scan_kernels *scan_kernels(void)
 {
-    const struct scan_kernels *best = scan_kernels_of(isa_best());
+    // Asking the processor leaves a virtual machine, which takes longer than a query's rotation:
+    // the answer is kept. Threads that meet here find the same row, so that neither needs to wait.
+    static _Atomic(const struct scan_kernels *) found;
+    const struct scan_kernels *row = atomic_load_explicit(&found, memory_order_relaxed);
 
-    return best ? best : &scan_kernels_scalar;
+    if (row) return row;
+    row = scan_kernels_of(isa_best());
+    if (!row) row = &scan_kernels_scalar;
+    atomic_store_explicit(&found, row, memory_order_relaxed);
+    return row;
 }
