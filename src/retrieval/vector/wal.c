@@ -194,10 +194,10 @@ static void lead(struct wal *w)
     end_lead(w, e);
 }
 
-// One step towards less that is pending, whoever makes it.
+// One step towards less that is pending, whoever makes it. A roll that waits comes before others.
 static void move(struct wal *w)
 {
-    if (w->is_led) {
+    if (w->is_led || w->rolls_waiting > 0) {
         pthread_cond_wait(&w->has_moved, &w->mutex);
     } else {
         lead(w);
@@ -264,7 +264,7 @@ err wal_commit(struct wal *w, uint64_t lsn)
     return e;
 }
 
-// With the mutex, which is given up meanwhile, and nothing pending.
+// With the mutex, which is given up meanwhile.
 static err roll_locked(struct wal *w)
 {
     uint64_t sequence = w->files[w->file_count - 1].sequence + 1;
@@ -281,16 +281,32 @@ static err roll_locked(struct wal *w)
     return e;
 }
 
+// Waits until all so far is durable and nobody leads. What is appended meanwhile need not be: it
+// goes into the new file.
+static err wait_to_roll(struct wal *w)
+{
+    uint64_t until = w->next_lsn;
+
+    w->rolls_waiting++;
+    while (!w->failure && (w->is_led || w->durable_lsn < until)) {
+        if (w->is_led) {
+            pthread_cond_wait(&w->has_moved, &w->mutex);
+        } else {
+            lead(w);
+        }
+    }
+    w->rolls_waiting--;
+    return w->failure;
+}
+
 err wal_roll(struct wal *w, uint64_t *first_lsn)
 {
     pthread_mutex_lock(&w->mutex);
-    while (!w->failure && (w->is_led || w->pending_count > 0)) {
-        move(w);
-    }
-    err e = w->failure;
-    bool is_empty = w->files[w->file_count - 1].first_lsn == w->next_lsn;
+    err e = wait_to_roll(w);
+    bool is_empty = w->files[w->file_count - 1].first_lsn == w->durable_lsn;
     if (!e && !is_empty) e = roll_locked(w);
     if (!e) *first_lsn = w->files[w->file_count - 1].first_lsn;
+    pthread_cond_broadcast(&w->has_moved); // to those who let it go first
     pthread_mutex_unlock(&w->mutex);
     return e;
 }

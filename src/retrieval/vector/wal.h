@@ -40,6 +40,7 @@ struct wal {
     uint64_t next_lsn;    // of the next record
     uint64_t durable_lsn; // every record below is
     bool is_led;
+    int rolls_waiting; // for those who lead to end
     err failure;
     struct wal_replay_file files[WAL_REPLAY_FILES_MAX]; // oldest first
     size_t file_count;
@@ -57,9 +58,10 @@ err wal_append(struct wal *w, const struct wal_record *records, size_t count, ui
 // Returns when the record of that number, and all before it, are durable.
 err wal_commit(struct wal *w, uint64_t lsn);
 
-// Commits all, and begins a new file, unless the newest is still empty. `*first_lsn`: records from
-// it on are in the newest file, all others in older ones. ERR_LIMIT: too many files, to be helped
-// by wal_forget(). After this error, or where there is no room for a new file, the log goes on.
+// Commits all that was appended, and begins a new file, unless the newest is still empty.
+// `*first_lsn`: records from it on are in the newest file, all others in older ones. ERR_LIMIT: too
+// many files, to be helped by wal_forget(). After this error, or where there is no room for a new
+// file, the log goes on.
 err wal_roll(struct wal *w, uint64_t *first_lsn);
 
 // Removes files that have only records below `lsn`. That number is the oldest that a manifest on
