@@ -216,6 +216,7 @@ static err publish(struct disk *disk, str folder, uint64_t generation, str bytes
     TRY(path_of(folder, generation, path));
     TRY(disk_path(folder, STR("MANIFEST.tmp"), temporary));
     TRY(write_bytes(disk, temporary, bytes));
+    TRY(disk_sync_folder(disk, folder)); // the files it names come before its own name
     TRY(disk_rename(disk, str_from_c(temporary), str_from_c(path)));
     return disk_sync_folder(disk, folder);
 }

@@ -20,10 +20,11 @@ struct manifest_found {
 err manifest_store_load(struct disk *disk, str folder, struct arena *arena, struct manifest *out,
                         struct manifest_found *found);
 
-// Makes it the newest, and durable, and drops those that are not needed any more: all but this one
-// and the newest other one that is good. `*oldest_lsn` is then the checkpoint that the log has to
-// reach back to (wal_forget). After a failure it is unknown which is the newest: the writer stops
-// and opens the index anew. ERR_LIMIT that comes of manifest_encode() has done nothing.
+// Makes it the newest, and durable, after the names of all files in the folder, and drops those
+// that are not needed any more: all but this one and the newest other one that is good.
+// `*oldest_lsn` is then the checkpoint that the log has to reach back to (wal_forget). After a
+// failure it is unknown which is the newest: the writer stops and opens the index anew. ERR_LIMIT
+// that comes of manifest_encode() has done nothing.
 err manifest_store_write(struct disk *disk, str folder, const struct manifest *m,
                          uint64_t *oldest_lsn);
 
