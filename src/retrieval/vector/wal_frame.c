@@ -9,6 +9,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structs are the bytes 
 
 enum { VERSION = 1, RECORD_ALIGN = 8 };
 
+static const uint64_t lsn_max = INT64_MAX; // so that sums of them stay what they are
+
 struct file_head {
     char magic[8];
     uint32_t version;
@@ -76,6 +78,7 @@ err wal_frame_read_file(str bytes, struct wal_frame_file *out)
     if (memcmp(h.magic, magic, sizeof(magic)) != 0) return ERR_DAMAGED;
     if (h.crc != crc_of_file(&h)) return ERR_DAMAGED;
     if (h.version != VERSION) return ERR_UNSUPPORTED;
+    if (h.first_lsn == 0 || h.first_lsn > lsn_max) return ERR_DAMAGED;
     *out = (struct wal_frame_file){h.sequence, h.first_lsn, h.salt};
     return OK;
 }
@@ -140,7 +143,7 @@ err wal_frame_read(str bytes, uint64_t salt, struct wal_frame *out)
     memcpy(&h, bytes.ptr, sizeof(h));
     if (h.salt != salt || h.head_crc != crc_of_head(&h)) return ERR_DAMAGED;
     if (h.body_bytes > WAL_FRAME_BYTES_MAX - WAL_FRAME_HEAD_BYTES) return ERR_DAMAGED;
-    if (h.record_count == 0) return ERR_DAMAGED;
+    if (h.record_count == 0 || h.first_lsn > lsn_max) return ERR_DAMAGED;
     *out = (struct wal_frame){h.first_lsn, h.record_count, h.body_bytes, h.body_crc};
     return OK;
 }

@@ -110,3 +110,23 @@ TEST(wal_frame_head_of_a_file_is_checked)
     }
     CHECK_EQ(wal_frame_read_file(str_sub(bytes, 0, 39), &out), ERR_DAMAGED);
 }
+
+TEST(wal_frame_numbers_leave_room_for_more)
+{
+    static const uint64_t numbers[] = {0, (uint64_t)INT64_MAX + 1, UINT64_MAX};
+    char head[WAL_FRAME_SECTOR_BYTES];
+    struct buf frame;
+    struct wal_frame f;
+    struct wal_frame_file file;
+
+    for (int i = 0; i < 3; i++) {
+        wal_frame_write_file(&(struct wal_frame_file){1, numbers[i], SALT}, head);
+        CHECK_EQ(wal_frame_read_file((str){head, sizeof(head)}, &file), ERR_DAMAGED);
+        buf_init(&frame, WAL_FRAME_BYTES_MAX);
+        CHECK_EQ(wal_frame_begin(&frame), OK);
+        CHECK_EQ(wal_frame_add(&frame, &three[0]), OK);
+        CHECK_EQ(wal_frame_seal(&frame, numbers[i], 1, SALT), OK);
+        CHECK_EQ(wal_frame_read(buf_view(&frame), SALT, &f), i == 0 ? OK : ERR_DAMAGED);
+        buf_done(&frame);
+    }
+}
