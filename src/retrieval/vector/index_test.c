@@ -1,0 +1,184 @@
+#include "retrieval/vector/index.h"
+
+#include "support/index_stage.h"
+#include "support/test.h"
+
+static struct index_stage stage;
+
+static void check_rows(uint64_t first, uint32_t count, uint32_t version)
+{
+    for (uint64_t key = first; key < first + count; key++) {
+        CHECK_EQ(index_stage_version(&stage, key), version);
+    }
+}
+
+static struct index_stats stats(void)
+{
+    struct index_stats s;
+
+    index_stats(stage.index, &s);
+    return s;
+}
+
+static struct index_options options_of_two(void)
+{
+    return (struct index_options){.dim = 2, .metric = METRIC_L2, .disk = &stage.disk.disk};
+}
+
+TEST(index_is_made_once_and_opens_as_it_was_made)
+{
+    index_stage_open(&stage, 1);
+    struct index_options other = options_of_two();
+    CHECK_EQ(index_create(str_from_c(stage.folder), &other), ERR_IN_USE);
+    CHECK_EQ(stats().dim, INDEX_STAGE_DIM);
+    CHECK_EQ(index_schema(stage.index)->count, 1);
+    index_close(stage.index);
+    CHECK_EQ(index_open(str_from_c(stage.folder), &other, &stage.index), OK);
+    CHECK_EQ(stats().dim, INDEX_STAGE_DIM);
+    CHECK_STR(column_schema_name(index_schema(stage.index), 0), "version");
+    index_stage_close(&stage);
+}
+
+TEST(index_refuses_what_can_not_be)
+{
+    struct index_options o = options_of_two();
+
+    index_stage_open(&stage, 1);
+    o.dim = 0;
+    CHECK_EQ(index_create(STR("/nowhere"), &o), ERR_RANGE);
+    o.dim = INDEX_DIM_MAX + 1;
+    CHECK_EQ(index_create(STR("/nowhere"), &o), ERR_RANGE);
+    o.dim = 2;
+    o.metric = METRIC_COUNT;
+    CHECK_EQ(index_create(STR("/nowhere"), &o), ERR_RANGE);
+    o.metric = METRIC_L2;
+    o.threads = INDEX_THREADS_MAX + 1;
+    CHECK_EQ(index_create(STR("/nowhere"), &o), ERR_RANGE);
+    o.threads = 1;
+    CHECK_EQ(index_create(STR("/nowhere/at/all"), &o), ERR_ABSENT);
+    CHECK_EQ(index_open(str_from_c(stage.disk.folder), &o, &stage.index), ERR_ABSENT);
+    index_stage_close(&stage);
+}
+
+TEST(index_has_one_writer_at_a_time)
+{
+    struct index *second = NULL;
+
+    index_stage_open(&stage, 1);
+    CHECK_EQ(index_open(str_from_c(stage.folder), &stage.options, &second), ERR_IN_USE);
+    stage.options.is_read_only = true;
+    CHECK_EQ(index_open(str_from_c(stage.folder), &stage.options, &second), ERR_IN_USE);
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    CHECK_EQ(index_open(str_from_c(stage.folder), &stage.options, &second), OK);
+    index_close(second);
+    index_stage_close(&stage);
+}
+
+TEST(index_read_only_shows_what_is_in_the_log_and_changes_nothing)
+{
+    index_stage_open(&stage, 1);
+    CHECK_EQ(index_stage_put(&stage, 1, 100, 1), OK);
+    CHECK_EQ(index_stage_put(&stage, 50, 100, 2), OK);
+    stage.options.is_read_only = true;
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    uint64_t before = stage.disk.operations;
+    check_rows(1, 49, 1);
+    check_rows(50, 100, 2);
+    CHECK_EQ(index_stage_put(&stage, 1, 1, 3), ERR_DENIED);
+    CHECK_EQ(index_flush(stage.index), ERR_DENIED);
+    CHECK_EQ(index_compact(stage.index, true), ERR_DENIED);
+    CHECK_EQ(index_backup(stage.index, STR("/nowhere")), ERR_DENIED);
+    CHECK_EQ(index_verify(stage.index, NULL), OK);
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    CHECK_EQ(stage.disk.operations, before);
+    index_stage_close(&stage);
+}
+
+TEST(index_rows_are_there_as_soon_as_they_are_written_and_after_every_step)
+{
+    index_stage_open(&stage, 1);
+    for (uint32_t i = 0; i < 12; i++) { // through all tiers
+        CHECK_EQ(index_stage_put(&stage, i * 50, 50, 1), OK);
+        check_rows(0, (i + 1) * 50, 1);
+        if (i % 3 == 0) CHECK_EQ(index_stage_reopen(&stage), OK);
+        if (i % 4 == 0) CHECK_EQ(index_flush(stage.index), OK);
+        if (i % 5 == 0) CHECK_EQ(index_compact(stage.index, false), OK);
+        check_rows(0, (i + 1) * 50, 1);
+    }
+    CHECK_EQ(index_compact(stage.index, true), OK);
+    check_rows(0, 600, 1);
+    CHECK_EQ(stats().segments, 1);
+    CHECK_EQ(stats().rows, 600);
+    CHECK_EQ(stats().memtable_rows, 0);
+    CHECK_EQ(index_stage_put(&stage, 600, 200, 1), OK); // to lists of the segment's
+    check_rows(0, 800, 1);
+    CHECK_EQ(index_flush(stage.index), OK);
+    check_rows(0, 800, 1);
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    check_rows(0, 800, 1);
+    CHECK_EQ(stats().rows, 800);
+    index_stage_close(&stage);
+}
+
+TEST(index_rows_are_replaced_and_deleted_wherever_they_are)
+{
+    index_stage_open(&stage, 1);
+    for (uint32_t round = 1; round <= 6; round++) {
+        CHECK_EQ(index_stage_put(&stage, 0, 300, round), OK);
+        CHECK_EQ(index_stage_delete(&stage, 300 - round * 10, round * 10), OK);
+        if (round == 2) CHECK_EQ(index_flush(stage.index), OK);
+        if (round == 3) CHECK_EQ(index_stage_reopen(&stage), OK);
+        if (round == 4) CHECK_EQ(index_compact(stage.index, true), OK);
+        if (round == 5) CHECK_EQ(index_flush(stage.index), OK);
+        check_rows(0, 300 - round * 10, round);
+        check_rows(300 - round * 10, round * 10, 0);
+        CHECK_EQ(stats().rows, 300 - round * 10);
+    }
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    check_rows(0, 240, 6);
+    check_rows(240, 60, 0);
+    index_stage_close(&stage);
+}
+
+TEST(index_the_last_of_one_batch_counts)
+{
+    float vector[INDEX_STAGE_DIM];
+    float other[INDEX_STAGE_DIM];
+
+    index_stage_open(&stage, 1);
+    index_stage_vector(1, 1, vector);
+    index_stage_vector(1, 2, other);
+    const struct index_op ops[] = {
+        {.kind = INDEX_PUT, .key = 1, .vector = vector},
+        {.kind = INDEX_DELETE, .key = 1},
+        {.kind = INDEX_PUT, .key = 1, .vector = other},
+        {.kind = INDEX_PUT, .key = 2, .vector = other},
+        {.kind = INDEX_DELETE, .key = 2},
+    };
+    CHECK_EQ(index_write(stage.index, ops, 5), OK);
+    CHECK_EQ(stats().rows, 1);
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    CHECK_EQ(stats().rows, 1);
+    index_stage_close(&stage);
+}
+
+TEST(index_compaction_gives_space_back)
+{
+    index_stage_open(&stage, 1);
+    CHECK_EQ(index_stage_put(&stage, 0, 600, 1), OK);
+    CHECK_EQ(index_compact(stage.index, true), OK);
+    uint64_t fresh = stats().disk_bytes;
+    for (uint32_t round = 2; round < 12; round++) {
+        CHECK_EQ(index_stage_put(&stage, 0, 600, round), OK);
+        CHECK_EQ(index_compact(stage.index, false), OK);
+    }
+    CHECK_EQ(index_compact(stage.index, true), OK);
+    CHECK_EQ(stats().dead, 0);
+    CHECK(stats().disk_bytes * 2 <= fresh * 3);
+    check_rows(0, 600, 11);
+    CHECK_EQ(index_stage_delete(&stage, 0, 600), OK);
+    CHECK_EQ(index_compact(stage.index, true), OK);
+    CHECK_EQ(stats().segments, 0);
+    CHECK_EQ(stats().disk_bytes, 0);
+    index_stage_close(&stage);
+}
