@@ -50,13 +50,20 @@ static void for_rows(void (*check)(const struct kernels *k))
     }
 }
 
-static void must_be_near(const struct kernels *k, const char *what, size_t n, double got,
-                         long double want, long double scale, double ulp)
-{
-    long double bound = 4 * (long double)ulp * sqrtl((long double)n) * scale;
+// A sum, that of its terms' magnitudes, and the distance of two numbers of its type at 1.
+struct wanted {
+    long double value, scale;
+    double ulp;
+};
 
-    if (fabsl(got - want) <= bound) return;
-    test_fail(__FILE__, __LINE__, "%s %s of %zu: %.17g, not %.17Lg", k->name, what, n, got, want);
+static void must_be_near(const struct kernels *k, const char *what, size_t n, double got,
+                         struct wanted w)
+{
+    long double bound = 4 * (long double)w.ulp * sqrtl((long double)n) * w.scale;
+
+    if (fabsl(got - w.value) <= bound) return;
+    test_fail(__FILE__, __LINE__, "%s %s of %zu: %.17g, not %.17Lg", k->name, what, n, got,
+              w.value);
 }
 
 struct oracle {
@@ -97,12 +104,15 @@ static void check_f32(const struct kernels *k, const float *a, const float *b, s
     struct oracle o = oracle_f32(a, b, n);
     float three[3];
 
-    must_be_near(k, "dot_f32", n, (double)k->dot_f32(a, b, n), o.ab, o.magnitude, FLT_EPSILON);
-    must_be_near(k, "l2_f32", n, (double)k->l2_f32(a, b, n), o.l2, o.l2, FLT_EPSILON);
+    must_be_near(k, "dot_f32", n, (double)k->dot_f32(a, b, n),
+                 (struct wanted){o.ab, o.magnitude, FLT_EPSILON});
+    must_be_near(k, "l2_f32", n, (double)k->l2_f32(a, b, n),
+                 (struct wanted){o.l2, o.l2, FLT_EPSILON});
     k->dots_f32(a, b, n, three);
-    must_be_near(k, "dots_f32", n, (double)three[0], o.ab, o.magnitude, FLT_EPSILON);
-    must_be_near(k, "dots_f32", n, (double)three[1], o.aa, o.aa, FLT_EPSILON);
-    must_be_near(k, "dots_f32", n, (double)three[2], o.bb, o.bb, FLT_EPSILON);
+    must_be_near(k, "dots_f32", n, (double)three[0],
+                 (struct wanted){o.ab, o.magnitude, FLT_EPSILON});
+    must_be_near(k, "dots_f32", n, (double)three[1], (struct wanted){o.aa, o.aa, FLT_EPSILON});
+    must_be_near(k, "dots_f32", n, (double)three[2], (struct wanted){o.bb, o.bb, FLT_EPSILON});
 }
 
 static void check_f64(const struct kernels *k, const double *a, const double *b, size_t n)
@@ -110,11 +120,12 @@ static void check_f64(const struct kernels *k, const double *a, const double *b,
     struct oracle o = oracle_f64(a, b, n);
     double three[3];
 
-    must_be_near(k, "dot_f64", n, k->dot_f64(a, b, n), o.ab, o.magnitude, DBL_EPSILON);
+    must_be_near(k, "dot_f64", n, k->dot_f64(a, b, n),
+                 (struct wanted){o.ab, o.magnitude, DBL_EPSILON});
     k->dots_f64(a, b, n, three);
-    must_be_near(k, "dots_f64", n, three[0], o.ab, o.magnitude, DBL_EPSILON);
-    must_be_near(k, "dots_f64", n, three[1], o.aa, o.aa, DBL_EPSILON);
-    must_be_near(k, "dots_f64", n, three[2], o.bb, o.bb, DBL_EPSILON);
+    must_be_near(k, "dots_f64", n, three[0], (struct wanted){o.ab, o.magnitude, DBL_EPSILON});
+    must_be_near(k, "dots_f64", n, three[1], (struct wanted){o.aa, o.aa, DBL_EPSILON});
+    must_be_near(k, "dots_f64", n, three[2], (struct wanted){o.bb, o.bb, DBL_EPSILON});
 }
 
 static void check_floats(const struct kernels *k)
@@ -418,7 +429,8 @@ static void check_tile(const struct kernels *k)
     tile_of(k, 37, 27, parts);
     for (size_t i = 0; i < KERNELS_TILE_QUERIES * k->width; i++) {
         struct oracle o = oracle_f32(a32 + i / k->width * 64, b32 + i % k->width * 64, 64);
-        must_be_near(k, "tile", 64, (double)whole[i], o.ab, o.magnitude, FLT_EPSILON);
+        must_be_near(k, "tile", 64, (double)whole[i],
+                     (struct wanted){o.ab, o.magnitude, FLT_EPSILON});
         CHECK(!memcmp(&whole[i], &parts[i], sizeof(float)));
     }
 }
