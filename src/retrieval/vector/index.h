@@ -3,7 +3,7 @@
 // A row is a key, a vector and values of the schema's columns, any of which may be absent. Rows are
 // written to a log and to memory; full memory becomes an immutable segment, segments are merged.
 // What index_write() acknowledged survives a power cut. One process at a time opens a folder for
-// writing; others may read what the folder holds when they open it.
+// writing, or any number for reading (index_lock.h).
 //
 // Rows are seen as soon as they are written. All of a batch appears at once to those who search the
 // newest rows; a row that replaces another is never found beside it, and at no time is neither
