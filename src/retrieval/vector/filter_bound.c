@@ -87,8 +87,6 @@ static bool bind_texts(struct filter_bound_leaf *l, const struct filter_leaf *le
         uint32_t code = columns_code(l->view, leaf->texts[i], false);
         if (code == l->view->text_count || !str_eq(columns_text(l->view, code), leaf->texts[i]))
             continue;
-        // Of a damaged dictionary codes might descend.
-        if (l->key_count && keys[l->key_count - 1] >= code) continue;
         keys[l->key_count++] = code;
     }
     if (l->key_count == 0) return false;
