@@ -59,3 +59,18 @@ static inline uint64_t column_value_key(const struct column_value *v)
     default: return v->boolean;
     }
 }
+
+// The value of a key of an I64, F64 or BOOL column; of -0, 0.
+static inline struct column_value column_value_of_key(enum column_type type, uint64_t key)
+{
+    struct column_value v = {.type = type};
+    uint64_t sign = UINT64_C(1) << 63;
+    uint64_t bits = key & sign ? key ^ sign : ~key;
+
+    switch (type) {
+    case COLUMN_I64: v.i64 = (int64_t)(key ^ sign); break;
+    case COLUMN_F64: memcpy(&v.f64, &bits, sizeof(bits)); break;
+    default: v.boolean = key != 0;
+    }
+    return v;
+}

@@ -20,6 +20,17 @@ bool filter_match(const struct filter *f, str values)
     return at == FILTER_ACCEPT;
 }
 
+bool filter_pins(const struct filter *f, uint32_t column, struct column_value *out)
+{
+    if (f->nodes[0].kind != FILTER_AND) return false;
+    for (uint32_t i = 1; i < f->node_count; i = f->nodes[i].end) {
+        const struct filter_node *n = &f->nodes[i];
+        if (n->kind != FILTER_LEAF || n->leaf.column != column) continue;
+        if (filter_leaf_pins(&n->leaf, out)) return true;
+    }
+    return false;
+}
+
 // Of an AND without a part every row is true, of an OR none.
 static void make_constant(struct filter_node *n)
 {

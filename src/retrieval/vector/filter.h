@@ -44,5 +44,9 @@ struct filter {
 // Whether a row in memory matches, whose values row_values_encode() made. Of damaged bytes, either.
 bool filter_match(const struct filter *f, str values);
 
+// Whether all rows that match have one value in a column, as conditions that all have to hold say,
+// and which. Texts are borrowed of the filter. Of what lies below an "or" nothing is known.
+bool filter_pins(const struct filter *f, uint32_t column, struct column_value *out);
+
 // Sets `end`, `on_true` and `on_false` of every node, and `first`: what filter_parse() ends with.
 void filter_link(struct filter *f);

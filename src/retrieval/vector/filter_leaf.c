@@ -268,3 +268,31 @@ bool filter_leaf_takes(const struct filter_leaf *l, const struct column_value *v
     if (key < l->low || key > l->high) return false;
     return l->test == FILTER_RANGE || filter_leaf_has_key(l->keys, l->count, key);
 }
+
+static bool pins_text(const struct filter_leaf *l, str *out)
+{
+    const struct filter_texts *r = &l->range;
+
+    if (l->test == FILTER_LIST) {
+        if (l->count == 1) *out = l->texts[0];
+        return l->count == 1;
+    }
+    if (!r->has_low || !r->has_high || !str_eq(r->low, r->high)) return false;
+    *out = r->low; // both ends are in it, as it takes something
+    return true;
+}
+
+bool filter_leaf_pins(const struct filter_leaf *l, struct column_value *out)
+{
+    struct column_value v = {.type = l->type};
+
+    if (l->test == FILTER_NEVER || l->is_negated) return false;
+    if (l->type == COLUMN_STRING) {
+        if (!pins_text(l, &v.text)) return false;
+    } else {
+        if (l->low != l->high) return false;
+        v = column_value_of_key(l->type, l->low);
+    }
+    *out = v;
+    return true;
+}

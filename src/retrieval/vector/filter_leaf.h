@@ -67,6 +67,9 @@ void filter_leaf_list(struct filter_leaf *l, const struct column_value *literals
 // Whether a value, absent or of the leaf's type, is one that it takes; negation is not looked at.
 bool filter_leaf_takes(const struct filter_leaf *l, const struct column_value *v);
 
+// Whether all that it takes is one value, and which.
+bool filter_leaf_pins(const struct filter_leaf *l, struct column_value *out);
+
 // Whether `key` is in an ascending list.
 static inline bool filter_leaf_has_key(const uint64_t *keys, uint32_t count, uint64_t key)
 {
