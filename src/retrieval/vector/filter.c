@@ -22,7 +22,6 @@ bool filter_match(const struct filter *f, str values)
 
 bool filter_pins(const struct filter *f, uint32_t column, struct column_value *out)
 {
-    if (f->nodes[0].kind != FILTER_AND) return false;
     for (uint32_t i = 1; i < f->node_count; i = f->nodes[i].end) {
         const struct filter_node *n = &f->nodes[i];
         if (n->kind != FILTER_LEAF || n->leaf.column != column) continue;

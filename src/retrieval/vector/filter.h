@@ -36,7 +36,7 @@ struct filter_node {
 
 struct filter {
     const struct column_schema *schema;
-    uint32_t node_count; // above 0
+    uint32_t node_count; // above 0; the first is an AND, or a leaf and all there is
     uint32_t first;      // the first leaf
     struct filter_node *nodes;
 };
