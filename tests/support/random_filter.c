@@ -88,7 +88,8 @@ static int64_t small_number(struct random *r)
 
 static double draw_f64(struct random *r)
 {
-    static const double odd[] = {NAN, INFINITY, -INFINITY, -0.0, 0x1p53, -0x1p63, 0x1p62};
+    static const double odd[] = {
+        (double)NAN, (double)INFINITY, -(double)INFINITY, -0.0, 0x1p53, -0x1p63, 0x1p62};
     const struct column_value *v = &numbers[below(r, NUMBERS)].value;
 
     if (below(r, 2)) return (double)small_number(r);

@@ -17,7 +17,8 @@ static struct range everything(enum column_type type)
     struct range r = {0, UINT64_MAX};
 
     if (type == COLUMN_F64)
-        r = (struct range){column_value_key_f64(-INFINITY), column_value_key_f64(INFINITY)};
+        r = (struct range){column_value_key_f64(-(double)INFINITY),
+                           column_value_key_f64((double)INFINITY)};
     if (type == COLUMN_BOOL) r.high = 1;
     return r;
 }

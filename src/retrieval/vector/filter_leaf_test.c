@@ -60,8 +60,8 @@ TEST(filter_leaf_compares_f64_with_i64_exactly)
     CHECK_EQ(stand(F64(0x1p63), I64(INT64_MAX)), '>');
     CHECK_EQ(stand(F64(0x1.fffffffffffffp62), I64(INT64_MAX)), '<');
     CHECK_EQ(stand(F64(-0x1p63), I64(INT64_MIN)), '=');
-    CHECK_EQ(stand(F64(INFINITY), I64(INT64_MAX)), '>');
-    CHECK_EQ(stand(F64(-INFINITY), I64(INT64_MIN)), '<');
+    CHECK_EQ(stand(F64((double)INFINITY), I64(INT64_MAX)), '>');
+    CHECK_EQ(stand(F64(-(double)INFINITY), I64(INT64_MIN)), '<');
     CHECK_EQ(stand(F64(-0.0), I64(0)), '=');
 }
 
