@@ -9,7 +9,8 @@
 
 static struct column_value random_value(struct random *r, enum column_type type)
 {
-    static const double odd[] = {0.0, -0.0, NAN, -NAN, INFINITY, -INFINITY, 1e-310, -2.5};
+    static const double odd[] = {
+        0.0, -0.0, (double)NAN, -(double)NAN, (double)INFINITY, -(double)INFINITY, 1e-310, -2.5};
     static const str words[] = {STR_INIT(""), STR_INIT("de"), STR_INIT("den"), STR_INIT("zh")};
     struct column_value v = {.type = type};
     bool is_odd = random_below(r, 2);
@@ -95,8 +96,9 @@ TEST(column_build_keeps_values_and_sorts_rows_of_every_type)
 
 TEST(column_build_orders_every_number_by_its_key)
 {
-    static const double ascending[] = {-INFINITY, -1e300, -1.5,  -5e-324,  0.0, 5e-324,
-                                       0.1,       1.5,    1e300, INFINITY, NAN};
+    static const double ascending[] = {
+        -(double)INFINITY, -1e300,     -1.5, -5e-324, 0.0, 5e-324, 0.1, 1.5, 1e300,
+        (double)INFINITY,  (double)NAN};
     static const int64_t whole[] = {INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX};
 
     for (size_t i = 1; i < sizeof(ascending) / sizeof(*ascending); i++) {
@@ -106,7 +108,7 @@ TEST(column_build_orders_every_number_by_its_key)
         CHECK(column_value_key_i64(whole[i - 1]) < column_value_key_i64(whole[i]));
     }
     CHECK(column_value_key_f64(-0.0) == column_value_key_f64(0.0));
-    CHECK(column_value_key_f64(-NAN) == column_value_key_f64(NAN));
+    CHECK(column_value_key_f64(-(double)NAN) == column_value_key_f64((double)NAN));
 }
 
 TEST(column_build_sends_texts_longer_than_a_piece)
