@@ -107,6 +107,30 @@ err index_stage_delete(struct index_stage *s, uint64_t first, uint32_t count)
     return e;
 }
 
+struct version_values {
+    struct index_values values;
+    struct buf buf;
+};
+
+static err fetch_version(struct index_values *v, uint64_t row, str *out)
+{
+    (void)row;
+    *out = buf_view(&container_of(v, struct version_values, values)->buf);
+    return OK;
+}
+
+err index_stage_load(struct index_stage *s, struct row_source *rows, uint32_t version)
+{
+    const struct column_value value = {.type = COLUMN_I64, .i64 = version};
+    struct version_values v = {.values.fetch = fetch_version};
+
+    buf_init(&v.buf, VALUES_BYTES_MAX);
+    CHECK_EQ(row_values_encode(&s->schema, &value, &v.buf), OK);
+    err e = index_load(s->index, rows, &v.values, NULL);
+    buf_done(&v.buf);
+    return e;
+}
+
 // ---- reading
 
 // A row as it lies somewhere.
@@ -122,6 +146,7 @@ struct visitor {
 
 static void visit(const struct index_stage *s, struct visitor *v)
 {
+    unsigned place = epoch_enter(&s->index->epoch);
     const struct index_view *view = s->index->view;
 
     for (uint32_t i = 0; i < view->part_count; i++) {
@@ -143,6 +168,7 @@ static void visit(const struct index_stage *s, struct visitor *v)
             v->row(v, &r);
         }
     }
+    epoch_leave(&s->index->epoch, place);
 }
 
 struct by_key {

@@ -32,6 +32,9 @@ void index_stage_vector(uint64_t key, uint32_t version, float *out);
 err index_stage_put(struct index_stage *s, uint64_t first, uint32_t count, uint32_t version);
 err index_stage_delete(struct index_stage *s, uint64_t first, uint32_t count);
 
+// Loads rows whose vectors are those of the version.
+err index_stage_load(struct index_stage *s, struct row_source *rows, uint32_t version);
+
 // The version of the row that is found by its key, 0 where none is, UINT32_MAX where vector and
 // column don't agree or there are two.
 uint32_t index_stage_version(struct index_stage *s, uint64_t key);
