@@ -157,22 +157,6 @@ KERNELS_LANES_INLINE float lanes_one(const float *x, const float *y, size_t n, b
     return lanes_end(&sums, x, y, i, n, is_l2);
 }
 
-// Two rows at a time, each with the sums it has alone.
-KERNELS_LANES_INLINE void lanes_pair(const float *query, const float *const rows[2], size_t n,
-                                     bool is_l2, float out[2])
-{
-    struct lanes_sums first = {0};
-    struct lanes_sums second = {0};
-    size_t i = 0;
-
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        lanes_step(&first, query + i, rows[0] + i, is_l2);
-        lanes_step(&second, query + i, rows[1] + i, is_l2);
-    }
-    out[0] = lanes_end(&first, query, rows[0], i, n, is_l2);
-    out[1] = lanes_end(&second, query, rows[1], i, n, is_l2);
-}
-
 KERNELS_LANES_TARGET static float lanes_dot_f32(const float *a, const float *b, size_t n)
 {
     return lanes_one(a, b, n, false);
@@ -187,13 +171,7 @@ KERNELS_LANES_TARGET static void lanes_dot_rows_f32(const float *query, const fl
                                                     size_t stride, size_t count, size_t n,
                                                     float *out)
 {
-    size_t r = 0;
-
-    for (; n >= LANES && r + 2 <= count; r += 2) {
-        const float *const pair[2] = {rows + r * stride, rows + (r + 1) * stride};
-        lanes_pair(query, pair, n, false, out + r);
-    }
-    for (; r < count; r++) {
+    for (size_t r = 0; r < count; r++) {
         out[r] = lanes_one(query, rows + r * stride, n, false);
     }
 }
@@ -202,13 +180,7 @@ KERNELS_LANES_TARGET static void lanes_l2_rows_f32(const float *query, const flo
                                                    size_t stride, size_t count, size_t n,
                                                    float *out)
 {
-    size_t r = 0;
-
-    for (; n >= LANES && r + 2 <= count; r += 2) {
-        const float *const pair[2] = {rows + r * stride, rows + (r + 1) * stride};
-        lanes_pair(query, pair, n, true, out + r);
-    }
-    for (; r < count; r++) {
+    for (size_t r = 0; r < count; r++) {
         out[r] = lanes_one(query, rows + r * stride, n, true);
     }
 }
