@@ -4,7 +4,8 @@
 // (SIGBUS). One handler for the process, set by the first file opened, looks up a lock-free table
 // of the mappings here: inside one of them it puts zeros in the page's place and notes the fault,
 // so that the reader goes on and mapped_file_fault() tells afterwards. Any other SIGBUS means what
-// it meant before: the handler that was there, or the end of the process.
+// it meant before: the handler that was there, or the end of the process. On a thread that
+// blocks the signal, a fault ends the process: none that reads may block it.
 //
 // Any thread, and any number of them may read one file. At most MAPPED_FILES_MAX are open at once.
 #pragma once

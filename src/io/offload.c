@@ -69,12 +69,13 @@ static void *run_jobs(void *pool)
 
 static err start_threads(struct offload *o, unsigned threads)
 {
-    sigset_t all;
+    sigset_t most;
     sigset_t old;
     int number = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); // inherited by the threads
+    sigfillset(&most);
+    sigdelset(&most, SIGBUS); // whoever reads a mapped_file must be told of its faults
+    pthread_sigmask(SIG_SETMASK, &most, &old); // inherited by the threads
     while (o->thread_count < threads && number == 0) {
         number = pthread_create(&o->threads[o->thread_count], NULL, run_jobs, o);
         if (number == 0) (void)pthread_setname_np(o->threads[o->thread_count++], "offload");

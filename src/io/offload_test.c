@@ -3,6 +3,7 @@
 
 #include "support/test.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -85,6 +86,32 @@ TEST(offload_runs_a_job_elsewhere_and_brings_its_result_back)
     CHECK_EQ(e.result, ERR_ABSENT);
     CHECK(!pthread_equal(e.ran_on, pthread_self()));
     CHECK(op_is_idle(&e.job.op));
+    offload_close(&o);
+    loop_done(&l);
+}
+
+static err tell_signals(struct offload_job *job)
+{
+    sigset_t blocked;
+
+    (void)job;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    if (sigismember(&blocked, SIGBUS)) return ERR_SYSTEM;
+    return sigismember(&blocked, SIGTERM) ? OK : ERR_RANGE;
+}
+
+// A job may read a mapped file, whose pages may be gone.
+TEST(offload_threads_hear_of_faults_and_of_no_other_signal)
+{
+    static struct offload o;
+    struct loop l;
+    struct errand e = {.result = ERR_AGAIN};
+
+    CHECK_EQ(loop_init(&l), OK);
+    CHECK_EQ(offload_open(&o, 1, 10), OK);
+    offload_start(&e.job, &o, &l, tell_signals, note_done);
+    turn_until_done(&l, &e);
+    CHECK_EQ(e.result, OK);
     offload_close(&o);
     loop_done(&l);
 }

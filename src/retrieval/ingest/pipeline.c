@@ -120,12 +120,13 @@ static bool start_thread(pthread_t *thread, void *(*run)(void *), void *arg, con
 
 static err start_all(struct pipeline *p)
 {
-    sigset_t all;
+    sigset_t most;
     sigset_t old;
 
     atomic_store(&p->workers_left, p->options.workers);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); // inherited by the threads
+    sigfillset(&most);
+    sigdelset(&most, SIGBUS); // whoever reads a mapped_file must be told of its faults
+    pthread_sigmask(SIG_SETMASK, &most, &old); // inherited by the threads
     p->has_reader = start_thread(&p->reader, pipeline_read, p, "ingest-read");
     while (p->has_reader && p->worker_count < p->options.workers) {
         struct pipeline_worker *w = &p->workers[p->worker_count];

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,8 @@ struct stage {
     atomic_uint sleeps;
     uint8_t stored[KEYS_MAX]; // times that a key was put
     atomic_ullong wrong;      // rows that are not what was told
+    atomic_uint deaf;         // calls on threads that a fault would kill
+    atomic_uint interrupted;  // calls on threads that other signals may hit
     uint64_t uncommitted;
     atomic_ullong commits;
     uint64_t commit_fails_at; // counts commits; 0 for never
@@ -69,12 +72,23 @@ static str text_of(const struct stage *s, uint64_t key, char *room)
     return (str){room, len};
 }
 
+// What the reader and the workers let through.
+static void note_signals(struct stage *s)
+{
+    sigset_t blocked;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    s->deaf += sigismember(&blocked, SIGBUS) != 0;
+    s->interrupted += sigismember(&blocked, SIGTERM) == 0;
+}
+
 static err next_chunks(struct chunk_source *source, struct chunk *out, size_t max,
                        const atomic_bool *cancel, size_t *count)
 {
     struct stage *s = container_of(source, struct stage, source);
     size_t n = 0;
 
+    note_signals(s);
     if (atomic_load(cancel)) return ERR_CANCELED;
     size_t most = s->text_len > 1000 ? 1 : TOLD_ONCE;
     static char rooms[TOLD_ONCE][TEXT_MAX];
@@ -101,6 +115,7 @@ static err embed_texts(struct embedder *e, const str *texts, size_t count, float
 
     size_t bytes = 0;
 
+    note_signals(s);
     if (sleep_us) usleep((useconds_t)sleep_us);
     for (size_t i = 0; i < count; i++) {
         bytes += texts[i].len;
@@ -296,6 +311,17 @@ TEST(pipeline_stores_each_chunk_once_whatever_its_shape)
         CHECK(s->commits <= 2000 / rows[i].commit_rows + 1);
         memory_free(s);
     }
+}
+
+// A source reads a mapped file: the signal that tells of a page that is gone must reach its thread.
+TEST(pipeline_threads_hear_of_faults_and_of_no_other_signal)
+{
+    struct stage *s = set_up(100);
+
+    CHECK_EQ(run(s), OK);
+    CHECK_EQ(s->deaf, 0);
+    CHECK_EQ(s->interrupted, 0);
+    memory_free(s);
 }
 
 TEST(pipeline_of_nothing_ends_well)

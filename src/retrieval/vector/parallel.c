@@ -59,12 +59,13 @@ static void *run_thread(void *own)
 // the caller's to handle.
 static unsigned start_threads(struct loop_thread *threads, unsigned wanted, struct loop_share *s)
 {
-    sigset_t all;
+    sigset_t most;
     sigset_t old;
     unsigned started = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); // inherited by the threads
+    sigfillset(&most);
+    sigdelset(&most, SIGBUS); // whoever reads a mapped_file must be told of its faults
+    pthread_sigmask(SIG_SETMASK, &most, &old); // inherited by the threads
     while (started < wanted) {
         struct loop_thread *t = &threads[started];
         *t = (struct loop_thread){.share = s, .number = started + 1};

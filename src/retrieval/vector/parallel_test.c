@@ -5,6 +5,7 @@
 
 #include "support/test.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 
 enum { ROWS = 1000 };
@@ -75,4 +76,32 @@ TEST(parallel_stops_at_a_failure_and_returns_the_first_ones_error)
     }
     CHECK_EQ(visit(&v, 1, ROWS, 10), ERR_RANGE);
     CHECK_EQ(v.pieces, 31);
+}
+
+struct listening {
+    struct parallel parallel;
+    _Atomic unsigned deaf; // pieces on threads that a fault would kill
+};
+
+static err listen_to_signals(struct parallel *p, uint64_t first, uint64_t end, unsigned thread)
+{
+    struct listening *l = container_of(p, struct listening, parallel);
+    sigset_t blocked;
+
+    (void)first;
+    (void)end;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    l->deaf += sigismember(&blocked, SIGBUS) != 0;
+    if (thread > 0 && !sigismember(&blocked, SIGTERM)) return ERR_RANGE;
+    return OK;
+}
+
+// Rows may be those of a mapped file, and the signal that tells of a page that is gone must reach
+// whoever reads it.
+TEST(parallel_threads_hear_of_faults_and_of_no_other_signal)
+{
+    struct listening l = {.parallel = {listen_to_signals}};
+
+    CHECK_EQ(parallel_for(&l.parallel, 4, 1000, 1), OK);
+    CHECK_EQ(l.deaf, 0);
 }
