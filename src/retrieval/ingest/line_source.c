@@ -123,6 +123,15 @@ static bool read_line(struct line_source *s, str line, struct chunk *out)
     return true;
 }
 
+// What is gone of the file is read as zeros.
+static bool is_cut(const struct line_source *s)
+{
+    uint64_t fault = 0;
+
+    if (s->is_empty) return false;
+    return mapped_file_size(&s->file) < s->file.len || mapped_file_fault(&s->file, &fault);
+}
+
 static err next(struct chunk_source *source, struct chunk *out, size_t max,
                 const atomic_bool *cancel, size_t *count)
 {
@@ -136,8 +145,11 @@ static err next(struct chunk_source *source, struct chunk *out, size_t max,
         if (atomic_load_explicit(cancel, memory_order_relaxed)) return ERR_CANCELED;
         if (!next_line(s, &line)) break;
         told += read_line(s, line, &out[told]);
-        if (!told) start = s->at; // it waits for the first
+        if (told) continue;
+        start = s->at; // it waits for the first
+        arena_reset(&s->arena);
     }
+    if (is_cut(s)) return ERR_DAMAGED;
     if (!told) return ERR_EOF;
     *count = told;
     return OK;

@@ -4,7 +4,8 @@
 // number or a string, names the chunk, and without one its text does; members with the names of the
 // schema's columns are its metadata; others are passed over. Of any other file each line that is
 // not blank is a text. A line that can't be used is told of and passed. The file is mapped, so it
-// is read as far as it is asked for. Belongs to one thread.
+// is read as far as it is asked for; where it was cut meanwhile or the disk fails, the source ends
+// with ERR_DAMAGED. Belongs to one thread.
 #pragma once
 
 #include "base/arena.h"

@@ -113,3 +113,51 @@ TEST(line_source_of_an_empty_file_has_nothing)
     CHECK_EQ(b.count, 0);
     line_source_close(&b.source);
 }
+
+static err next_of(struct bench *b)
+{
+    static const atomic_bool never = false;
+
+    return b->source.source.next(&b->source.source, b->chunks, MAX, &never, &b->count);
+}
+
+// Whoever passes over lines for ever keeps none of them.
+TEST(line_source_keeps_nothing_of_lines_that_it_passes)
+{
+    enum { LINES = 2000, LINE_BYTES = 1200 };
+    static char text[LINES * LINE_BYTES + 1];
+    static char filler[1001];
+    struct bench b;
+    size_t len = 0;
+
+    memset(filler, 'x', sizeof(filler) - 1);
+    for (int i = 0; i < LINES; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "{\"text\":\"\\n%s\",\"year\":\"none\"}\n", filler);
+    }
+    bench_open(&b, "bad.jsonl", text);
+    CHECK_EQ(b.count, 0);
+    CHECK_EQ(b.bad_line, LINES);
+    CHECK(b.source.arena.held <= 256 * 1024);
+    line_source_close(&b.source);
+}
+
+// Else the zeros in place of what is gone would be read as a text.
+TEST(line_source_ends_with_an_error_where_its_file_is_cut)
+{
+    static char text[40'000];
+    struct bench b;
+
+    for (size_t i = 0; i + 1 < sizeof(text); i++) {
+        text[i] = i % 1000 == 999 ? '\n' : 'x';
+    }
+    for (off_t keep = 0; keep <= 20'500; keep += 20'500) {
+        bench_open(&b, "cut.txt", text);
+        CHECK_EQ(b.count, MAX);
+        char path[64];
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", b.source.file.fd);
+        CHECK_EQ(truncate(path, keep), 0);
+        CHECK_EQ(next_of(&b), ERR_DAMAGED);
+        line_source_close(&b.source);
+    }
+}
