@@ -22,15 +22,20 @@ static bool is_between(uint64_t value, uint64_t min, uint64_t max)
     return value >= min && value <= max;
 }
 
+// Something that can be added to the time.
+static bool is_span(usec span)
+{
+    return span >= 0 && span <= 1LL << 60;
+}
+
 static err check(const struct pipeline_options *o)
 {
     TRY(embed_check(o->embedder));
     bool fits = is_between(o->workers, 1, PIPELINE_WORKERS_MAX) &&
                 is_between(o->queue_max, 1, PIPELINE_QUEUE_MAX) && o->retry.attempts >= 1 &&
-                o->retry.delay_us >= 0 &&
-                is_between((uint64_t)o->retry.delay_max_us, 0, 1LL << 60) && o->call_us > 0 &&
-                o->commit_us >= 0 && o->progress_us >= 0 &&
-                o->text_memory_max >= BUFFER_POOL_CLASS_MIN &&
+                is_span(o->retry.delay_us) && is_span(o->retry.delay_max_us) &&
+                is_span(o->call_us) && o->call_us > 0 && is_span(o->commit_us) &&
+                is_span(o->progress_us) && o->text_memory_max >= BUFFER_POOL_CLASS_MIN &&
                 is_between(o->commit_rows, 1, JOURNAL_GROUP_MAX - EMBED_BATCH_MAX);
     if (o->journal && o->sink->keeps_marks) fits &= o->journal->mark == o->sink->mark;
     return fits ? OK : ERR_RANGE;

@@ -599,6 +599,28 @@ TEST(pipeline_refuses_numbers_that_make_no_sense)
     memory_free(s);
 }
 
+// They are added to the time.
+TEST(pipeline_refuses_spans_without_an_end)
+{
+    static const size_t spans[] = {offsetof(struct pipeline_options, call_us),
+                                   offsetof(struct pipeline_options, commit_us),
+                                   offsetof(struct pipeline_options, progress_us),
+                                   offsetof(struct pipeline_options, retry.delay_us),
+                                   offsetof(struct pipeline_options, retry.delay_max_us)};
+    static const usec wrong[] = {-1, TIME_NEVER};
+    struct stage *s = set_up(1);
+    struct pipeline_options good = s->options;
+
+    for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++) {
+        for (size_t k = 0; k < 2; k++) {
+            s->options = good;
+            memcpy((char *)&s->options + spans[i], &wrong[k], sizeof(usec));
+            CHECK_EQ(pipeline_new(&s->options, &s->pipeline), ERR_RANGE);
+        }
+    }
+    memory_free(s);
+}
+
 static void open_journal(struct stage *s, const char *path)
 {
     struct journal_options options = {.stamp = embed_stamp(&s->embedder)};
