@@ -148,6 +148,15 @@ void index_build_settle(struct index *ix, const struct index_part *p)
     settle(ix, p->uuid);
 }
 
+struct index_build_lists index_build_lists_of(const struct index_part *p)
+{
+    return (struct index_build_lists){
+        .centroids = p->ivf.quantizer.centroids,
+        .count = p->ivf.quantizer.list_count,
+        .quantizer_id = p->segment.shape.quantizer_id,
+    };
+}
+
 static err build(struct index *ix, const struct index_build_options *o, const uint8_t *uuid)
 {
     struct extras x = {.extras = {reserve_columns, write_columns}, .ix = ix, .rows = o->rows};
@@ -160,6 +169,9 @@ static err build(struct index *ix, const struct index_build_options *o, const ui
         .memory_bytes_max = ix->options.memory_bytes_max / 2,
         .threads = ix->options.threads,
         .seed = ix->options.seed,
+        .centroids = o->lists.centroids,
+        .list_count = o->lists.count,
+        .quantizer_id = o->lists.quantizer_id,
         .extras = o->rows->value ? &x.extras : NULL,
         .watch = o->watch,
     };
@@ -167,13 +179,9 @@ static err build(struct index *ix, const struct index_build_options *o, const ui
     char path[FILE_PATH_MAX];
 
     memcpy(options.uuid, uuid, sizeof options.uuid);
-    memcpy(&options.quantizer_id, uuid, sizeof options.quantizer_id);
-    options.quantizer_id |= 1; // 0 is none
-    if (o->parent) {
-        options.quantizer_id = o->parent->segment.shape.quantizer_id;
-        options.rotation_seed = o->parent->segment.shape.rotation_seed;
-        options.centroids = o->parent->ivf.quantizer.centroids;
-        options.list_count = o->parent->ivf.quantizer.list_count;
+    if (options.quantizer_id == 0) {
+        memcpy(&options.quantizer_id, uuid, sizeof options.quantizer_id);
+        options.quantizer_id |= 1; // 0 is none
     }
     manifest_segment_name(uuid, name);
     TRY(disk_path(str_from_c(ix->folder), str_from_c(name), path));

@@ -12,11 +12,22 @@ struct index_rows {
     err (*value)(struct index_rows *r, uint64_t row, uint32_t column, struct column_value *out);
 };
 
+// Lists that rows are put into.
+struct index_build_lists {
+    const float
+        *centroids; // [count][dim]; NULL: by their number rows get lists of their own or none
+    uint32_t count;
+    uint64_t quantizer_id; // of the segment that has the same; 0: none has
+};
+
 struct index_build_options {
     struct index_rows *rows;
-    const struct index_part *parent; // whose lists they get; NULL: by their number
+    struct index_build_lists lists;
     struct build_watch *watch;
 };
+
+// The lists of a part that has some.
+struct index_build_lists index_build_lists_of(const struct index_part *p);
 
 // Builds a segment, which lasts, of at least one row, and opens it; no manifest names it yet. Until
 // index_build_settle() its file is kept.

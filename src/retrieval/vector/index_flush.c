@@ -92,6 +92,12 @@ static void replace(struct index *ix, struct index_fresh *oldest, const struct l
     index_view_fresh_retire(oldest, &ix->epoch);
 }
 
+// Lists that are mostly empty cost more than they save.
+static bool fills_lists(const struct live *l, const struct index_part *parent)
+{
+    return parent && l->rows.source.count >= 2 * (uint64_t)parent->ivf.quantizer.list_count;
+}
+
 static err flush(struct index *ix, struct index_fresh *oldest)
 {
     struct live live;
@@ -99,8 +105,8 @@ static err flush(struct index *ix, struct index_fresh *oldest)
     err e = OK;
 
     live_init(&live, ix, &oldest->table);
-    struct index_build_options options = {
-        .rows = &live.rows, .parent = oldest->parent, .watch = &live.watch};
+    struct index_build_options options = {.rows = &live.rows, .watch = &live.watch};
+    if (fills_lists(&live, oldest->parent)) options.lists = index_build_lists_of(oldest->parent);
     if (live.rows.source.count) e = index_build(ix, &options, &p);
     if (!e) {
         replace(ix, oldest, &live, p);

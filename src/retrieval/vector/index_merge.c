@@ -8,15 +8,16 @@
 #include "retrieval/vector/index_build.h"
 #include "retrieval/vector/index_flush.h"
 #include "retrieval/vector/index_publish.h"
+#include "retrieval/vector/index_relist.h"
 #include "retrieval/vector/segment_verify.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum {
-    FAN_IN = 4,           // segments of one size that become one of the next
-    DEAD_SHARE = 5,       // a segment is written anew when one in so many of its rows is dead
-    PARENT_GROWTH_MAX = 4 // lists suit an index that has grown this much since they were trained
+    FAN_IN = 4,       // segments of one size that become one of the next
+    DEAD_SHARE = 5,   // a segment is written anew when one in so many of its rows is dead
+    SAMPLE_SHARE = 4, // the part of the memory that a sample of the rows may take
 };
 
 // One segment that goes.
@@ -207,7 +208,7 @@ static err replace(struct merge *m, struct index_part *p)
 
 // ---- one merge
 
-// The segment whose lists the new one gets: the largest, while they suit its rows.
+// The input with most rows among those with lists.
 static const struct index_part *parent_of(const struct merge *m)
 {
     const struct index_part *best = NULL;
@@ -217,24 +218,47 @@ static const struct index_part *parent_of(const struct merge *m)
         if (!p->has_lists) continue;
         if (!best || p->segment.shape.row_count > best->segment.shape.row_count) best = p;
     }
-    if (!best) return NULL;
-    uint64_t suited = (uint64_t)best->ivf.quantizer.list_count * best->ivf.quantizer.list_count;
-    return m->rows.source.count <= suited * PARENT_GROWTH_MAX ? best : NULL;
+    return best;
+}
+
+// The lists that the new segment gets: those of the largest input, as far as they suit.
+static err choose_lists(struct merge *m, struct index_relist *relist,
+                        struct index_build_lists *lists)
+{
+    const struct index_options *o = &m->ix->options;
+    const struct index_part *parent = parent_of(m);
+
+    if (!parent || m->rows.source.count < o->bytes_rows_max) return OK;
+    const struct index_relist_options options = {
+        .rows = &m->rows.source,
+        .centroids = parent->ivf.quantizer.centroids,
+        .count = parent->ivf.quantizer.list_count,
+        .memory_bytes_max = o->memory_bytes_max / SAMPLE_SHARE,
+        .threads = o->threads,
+        .seed = o->seed,
+        .cancel = &m->watch->cancel,
+    };
+    TRY(index_relist_make(relist, &options));
+    if (relist->advice == INDEX_RELIST_KEEP) *lists = index_build_lists_of(parent);
+    if (relist->advice == INDEX_RELIST_ADAPT) {
+        *lists = (struct index_build_lists){.centroids = relist->centroids, .count = relist->count};
+    }
+    return OK;
 }
 
 static err build(struct merge *m, struct index_part **out)
 {
-    const struct index_build_options options = {
-        .rows = &m->rows,
-        .parent = parent_of(m),
-        .watch = m->watch,
-    };
+    struct index_build_options options = {.rows = &m->rows, .watch = m->watch};
+    struct index_relist relist = {0};
 
     *out = NULL;
     TRY(check_inputs(m));
     if (m->rows.source.count == 0) return OK;
-    TRY(index_build(m->ix, &options, out));
-    err e = check_reads(m);
+    err e = choose_lists(m, &relist, &options.lists);
+    if (!e) e = index_build(m->ix, &options, out);
+    index_relist_done(&relist);
+    TRY(e);
+    e = check_reads(m);
     if (!e) return OK;
     index_build_settle(m->ix, *out);
     index_part_drop(*out);
@@ -315,8 +339,8 @@ static void choose_tier(struct merge *m, const struct index_view *v, unsigned ti
     }
 }
 
-// Tombstones are copied before rows are looked at, so that records may go on meanwhile; only the
-// view must not change, and it does not while nobody else merges or flushes.
+// Tombstones are copied before rows are looked at, so that records may go on meanwhile; what dies
+// then is seen in the moment of exchange.
 static void choose(struct merge *m, const struct index_view *v)
 {
     enum { TIERS = 32 };

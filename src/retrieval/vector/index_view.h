@@ -41,7 +41,9 @@ struct index_view {
     struct epoch_retired retired;
     struct index_fresh *first; // the oldest memtable
     uint32_t part_count;
-    struct index_part *parts[]; // held; in no order that matters
+    // Held. Two may show one key for a moment, while a load takes effect; then the later one
+    // counts.
+    struct index_part *parts[];
 };
 
 // With room for `part_count` parts, which the caller fills in, held.
