@@ -56,7 +56,7 @@ static void *merge_on(void *index)
         if (!ix->has_merge_work || ix->is_closing) continue;
         ix->has_merge_work = false;
         pthread_mutex_unlock(&ix->mutex);
-        e = index_merge_due(ix);
+        e = index_merge_background(ix);
         pthread_mutex_lock(&ix->mutex);
         if (e) ix->has_merge_work = true;
     }

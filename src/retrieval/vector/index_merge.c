@@ -382,15 +382,14 @@ static err merge_once(struct index *ix, struct build_watch *watch, bool all, boo
     return e;
 }
 
-static err merge_all_due(struct index *ix, struct build_watch *watch, bool all)
+static err merge_on(struct index *ix, struct build_watch *watch)
 {
     bool did = true;
     err e = OK;
 
     pthread_mutex_lock(&ix->merging);
     while (!e && did) {
-        e = merge_once(ix, watch, all, &did);
-        if (all) break;
+        e = merge_once(ix, watch, false, &did);
     }
     pthread_mutex_unlock(&ix->merging);
     return e;
@@ -398,16 +397,23 @@ static err merge_all_due(struct index *ix, struct build_watch *watch, bool all)
 
 err index_merge_due(struct index *ix)
 {
-    err e = merge_all_due(ix, &ix->merge_watch, false);
+    return merge_on(ix, NULL);
+}
+
+err index_merge_background(struct index *ix)
+{
+    err e = merge_on(ix, &ix->merge_watch);
 
     index_state_report(ix, e == ERR_CANCELED ? OK : e);
     return e;
 }
 
-err index_compact(struct index *ix, bool all)
+err index_merge_all(struct index *ix)
 {
-    if (ix->options.is_read_only) return ERR_DENIED;
-    TRY(index_flush(ix));
-    TRY(merge_all_due(ix, NULL, all));
-    return index_publish(ix); // twice: the manifest before it needs the old segments no more
+    bool did = false;
+
+    pthread_mutex_lock(&ix->merging);
+    err e = merge_once(ix, NULL, true, &did);
+    pthread_mutex_unlock(&ix->merging);
+    return e;
 }
