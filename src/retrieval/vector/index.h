@@ -136,12 +136,13 @@ struct index_searcher *index_searcher_new(struct index *ix);
 // Before the index is closed. Takes NULL.
 void index_searcher_free(struct index_searcher *s);
 
-// ERR_RANGE for a k or a vector that can't be. The nearest are found as surely as `recall` says;
-// with a filter, min(k, matching) rows are returned.
+// The nearest are found as surely as `recall` says; without a radius, min(k, matching) rows are
+// returned. ERR_RANGE for a k, a vector, a recall or a radius that can't be; ERR_TYPE for a filter
+// of another schema; ERR_DENIED unless the filter pins each partition column to one value.
 err index_search(struct index_searcher *s, const struct index_query *query,
                  struct index_result *result);
 
-// `count` searches by up to `threads` threads.
+// `count` searches by up to `threads` threads, each with the result that it has alone.
 err index_search_batch(struct index *ix, const struct index_query *queries, size_t count,
                        unsigned threads, struct index_result *results);
 

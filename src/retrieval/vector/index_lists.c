@@ -1,0 +1,224 @@
+// Design: how many lists are enough can't be known where a filter or a radius decides what is
+// wanted, as matches may lie together, far from the query. So such a scan goes on until some lists
+// in sequence brought nothing. What that may cost is bounded by rows_worth.
+#include "retrieval/vector/index_lists.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { QUIET_LEAST = 4, QUIET_SHARE = 4 };
+
+// One pass over a group.
+struct pass {
+    struct index_searcher *searcher;
+    struct index_group *group;
+    struct index_source *sources; // those of the pass, of whatever group
+    uint32_t count;
+    uint32_t lists;     // that are scanned in any case
+    uint32_t at;        // the next probe
+    uint32_t done;      // lists
+    uint32_t last_gain; // of these, the last that brought a candidate
+    bool has_all;       // probes are all that there are; those that were done before are marked
+};
+
+static bool is_same_quantizer(const struct index_part *a, const struct index_part *b)
+{
+    const struct segment_shape *x = &a->segment.shape;
+    const struct segment_shape *y = &b->segment.shape;
+
+    if (a == b) return true;
+    return x->quantizer_id == y->quantizer_id && x->rotation_seed == y->rotation_seed &&
+           x->list_count == y->list_count && x->padded_dim == y->padded_dim;
+}
+
+// Memory for the part's quantizer.
+static void reserve(struct index_group *g, const struct quantizer *q)
+{
+    if (g->has_query && g->list_room >= q->list_count) return;
+    if (g->has_query) ivf_query_done(&g->query);
+    memory_free(g->is_scanned);
+    g->has_query = true;
+    g->list_room = q->list_count;
+    ivf_query_init(&g->query, q->dim, q->list_count);
+    g->is_scanned = memory_alloc(q->list_count);
+}
+
+uint32_t index_lists_group(struct index_searcher *s, const struct index_part *p)
+{
+    for (uint32_t i = 0; i < s->group_count; i++) {
+        if (is_same_quantizer(s->groups[i].part, p)) return i;
+    }
+    struct index_group *g = index_searcher_add_group(s);
+    reserve(g, &p->ivf.quantizer);
+    g->part = p;
+    g->probe_count = 0;
+    ivf_query_set(&g->query, &p->ivf.quantizer, s->vector);
+    return s->group_count - 1;
+}
+
+// Finds the nearest `count` lists.
+static void probe(struct index_group *g, uint32_t count)
+{
+    uint32_t lists = g->part->ivf.quantizer.list_count;
+
+    if (count > lists) count = lists;
+    if (count <= g->probe_count) return;
+    if (count > g->probe_room) {
+        memory_free(g->probes);
+        g->probe_room = count;
+        g->probes = memory_alloc_raw(count * sizeof *g->probes);
+    }
+    g->probe_count = ivf_query_probe(&g->query, count, g->probes);
+}
+
+// Probes all lists. Those that were nearest before need not be the first again, as lists are found
+// by rounded distances; so what is done is marked and passed over.
+static void probe_all(struct pass *p)
+{
+    struct index_group *g = p->group;
+
+    memset(g->is_scanned, false, g->list_room * sizeof *g->is_scanned);
+    for (uint32_t i = 0; i < g->probe_count; i++) {
+        g->is_scanned[g->probes[i].list] = true;
+    }
+    p->has_all = true;
+    p->at = 0;
+    probe(g, UINT32_MAX);
+}
+
+static const struct probe *next_probe(struct pass *p)
+{
+    struct index_group *g = p->group;
+
+    for (;;) {
+        while (p->at < g->probe_count) {
+            const struct probe *one = &g->probes[p->at++];
+            if (!p->has_all || !g->is_scanned[one->list]) return one;
+        }
+        if (p->has_all) return NULL;
+        probe_all(p);
+    }
+}
+
+// Whether the nearest lists alone don't tell how many are enough.
+static bool is_open(const struct index_query *q)
+{
+    return q->lists == 0 && (q->filter || q->has_radius);
+}
+
+static bool wants_more(const struct pass *p)
+{
+    const struct index_query *q = p->searcher->query;
+
+    if (p->done < p->lists) return true;
+    if (!q->has_radius && index_searcher_found(p->searcher) < q->k) return true;
+    return is_open(q) && p->done - p->last_gain <= QUIET_LEAST + p->lists / QUIET_SHARE;
+}
+
+// Whether no row of the list can be nearer than the candidates there are.
+static bool is_hopeless(const struct pass *p, const struct ivf_view *v, const struct probe *one)
+{
+    static const float rounding = 1.0001F;
+    float gap = one->reach - v->lists[one->list].radius * rounding;
+
+    if (v->quantizer.metric == METRIC_IP || !(gap > 0)) return false;
+    return gap * gap > p->searcher->candidates.threshold;
+}
+
+static void drop_candidates(struct index_searcher *s, uint32_t source)
+{
+    uint32_t count = s->candidates.count;
+
+    index_searcher_limit(s, s->candidates.limit);
+    for (uint32_t i = 0; i < count; i++) {
+        struct candidate one = s->candidates.entries[i]; // at or behind where the heap ends
+        if (one.source != source) (void)candidates_offer(&s->candidates, one);
+    }
+}
+
+static void scan_part(struct pass *p, struct index_source *source, const struct probe *one,
+                      struct ivf_scan *scan)
+{
+    struct index_part *part = source->part;
+
+    if (is_hopeless(p, &part->ivf, one)) return;
+    if (segment_touch_list(&part->segment, one->list)) source->is_damaged = true;
+    if (part->dead.dead) scan->dead = part->dead.words;
+    if (source->filter) scan->test = &source->test;
+    if (ivf_scan_list(&part->ivf, &p->group->query, one, scan)) p->last_gain = p->done;
+    source->rows_read += scan->rows_scanned;
+    if (!source->filter || source->rows_read <= source->rows_worth) return;
+    drop_candidates(p->searcher, source->number);
+    source->way = INDEX_WAY_ROWS;
+}
+
+static void scan_fresh(struct pass *p, struct index_source *source, const struct probe *one,
+                       struct ivf_scan *scan)
+{
+    const struct memtable_lists *lists = &source->fresh->table.lists;
+
+    scan->test = &source->test;
+    if (memtable_lists_scan(lists, &p->group->query, one, scan)) p->last_gain = p->done;
+}
+
+static bool is_member(const struct pass *p, const struct index_source *source)
+{
+    return source->way == INDEX_WAY_LISTS && &p->searcher->groups[source->group] == p->group;
+}
+
+static void scan_list(struct pass *p, const struct probe *one)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct index_source *source = &p->sources[i];
+        struct ivf_scan scan = {
+            .candidates = &p->searcher->candidates,
+            .source = source->number,
+            .epsilon = source->epsilon,
+        };
+        if (!is_member(p, source)) continue;
+        if (source->part) {
+            scan_part(p, source, one, &scan);
+        } else {
+            scan_fresh(p, source, one, &scan);
+        }
+        p->searcher->rows_scanned += scan.rows_scanned;
+    }
+    p->done++;
+}
+
+// Asks the memory for the list that comes next.
+static void expect_next(const struct pass *p)
+{
+    if (p->at >= p->group->probe_count) return;
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (!is_member(p, &p->sources[i]) || !p->sources[i].part) continue;
+        ivf_scan_expect(&p->sources[i].part->ivf, &p->group->probes[p->at]);
+    }
+}
+
+void index_lists_scan(struct index_searcher *s, uint32_t group, uint32_t first, uint32_t end)
+{
+    struct pass p = {
+        .searcher = s,
+        .group = &s->groups[group],
+        .sources = &s->sources[first],
+        .count = end - first,
+    };
+    bool has_members = false;
+
+    for (uint32_t i = 0; i < p.count; i++) {
+        if (!is_member(&p, &p.sources[i])) continue;
+        has_members = true;
+        if (p.sources[i].lists > p.lists) p.lists = p.sources[i].lists;
+    }
+    if (!has_members) return;
+    probe(p.group, is_open(s->query) ? 2 * p.lists + QUIET_LEAST : p.lists);
+    while (wants_more(&p) && !index_searcher_is_late(s)) {
+        const struct probe *one = next_probe(&p);
+        if (!one) return;
+        expect_next(&p);
+        scan_list(&p, one);
+    }
+}
