@@ -97,3 +97,14 @@ err column_json_read_row(const struct column_schema *s, str object, struct arena
     }
     return e == ERR_EOF ? json_end(&reader) : e;
 }
+
+void column_json_write(struct json_writer *w, const struct column_value *value)
+{
+    switch (value->type) {
+    case COLUMN_I64: json_write_i64(w, value->i64); break;
+    case COLUMN_F64: json_write_double(w, value->f64); break;
+    case COLUMN_BOOL: json_write_bool(w, value->boolean); break;
+    case COLUMN_STRING: json_write_str(w, value->text); break;
+    default: json_write_null(w);
+    }
+}

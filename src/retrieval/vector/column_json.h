@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "codec/json.h"
+#include "codec/json_write.h"
 #include "retrieval/vector/column_schema.h"
 
 // Null is COLUMN_ABSENT. A whole number is what an I64 column takes, also written as 3.0 or 3e0; an
@@ -19,3 +20,6 @@ err column_json_read_member(const struct column_schema *s, str key, struct json_
 // ERR_SYNTAX where the text is no JSON, ERR_TYPE also where it is no object.
 err column_json_read_row(const struct column_schema *s, str object, struct arena *arena,
                          struct column_value *values);
+
+// The value as JSON, null where it is absent or a number that isn't finite.
+void column_json_write(struct json_writer *w, const struct column_value *value);
