@@ -6,9 +6,9 @@
 
 static const struct command_help help = {
     "index info FOLDER [--json]",
-    "Prints what the index in FOLDER holds. Nothing in the folder changes, and another process "
-    "may\n"
-    "be writing to it: it shows what was last made durable by a flush.\n"};
+    "Prints what the index in FOLDER holds. Nothing in the folder changes; no other process may be "
+    "writing\n"
+    "to it.\n"};
 
 static void print_json(const struct index_stats *s)
 {
