@@ -57,3 +57,17 @@ TEST(filter_plan_never_scans_more_rows_than_there_are)
     in.dim = 128;
     CHECK_EQ(filter_plan(&in).scan_rows, 50);
 }
+
+TEST(filter_plan_scans_all_where_hardly_more_match_than_are_wanted)
+{
+    struct filter_plan_input in = {.row_count = 1000, .rows_max = 20, .rows_guess = 20, .k = 10};
+
+    in.scan_rows = 4;
+    in.dim = 128;
+    CHECK_EQ(filter_plan(&in).scan_rows, 1000);
+    in.rows_guess = 0;
+    CHECK_EQ(filter_plan(&in).scan_rows, 1000);
+    in.k = 9;
+    in.rows_guess = 20;
+    CHECK_EQ(filter_plan(&in).scan_rows, 200);
+}
