@@ -7,7 +7,14 @@
 
 #include <math.h>
 
-enum { ROWS = CODE_BLOCK_ROWS, BATCH = 16, QUEUE = 64, LINE = 64, LEVEL_MIDDLE_2 = 15 };
+enum {
+    ROWS = CODE_BLOCK_ROWS,
+    BATCH = 16,
+    QUEUE = 64,
+    LINE = 64,
+    LEVEL_MIDDLE_2 = 15,
+    EXPECT_BYTES_MAX = 5632, // of a list: beyond these the processor has seen where reads lead
+};
 
 // The scan of one list.
 struct pass {
@@ -175,8 +182,10 @@ void ivf_scan_expect(const struct ivf_view *view, const struct probe *probe)
 
     if (list->rows == 0 || !ivf_holds(view, list)) return;
     const uint8_t *block = view->code1 + list->first_block * block_bytes;
-    for (size_t i = 0; i < block_bytes; i += LINE) {
-        __builtin_prefetch(block + i);
+    size_t bytes = ivf_list_blocks(list->rows) * block_bytes;
+    if (bytes > EXPECT_BYTES_MAX) bytes = EXPECT_BYTES_MAX;
+    for (size_t i = 0; i < bytes; i += LINE) {
+        __builtin_prefetch(block + i, 0, 2); // the first cache is for the list under way
     }
 }
 
