@@ -7,7 +7,15 @@
 #include <math.h>
 #include <string.h>
 
-enum { LINE = 64, LEVEL_MAX = 127, SPARE_LISTS = 16, AHEAD = 8, LISTS = QUANTIZER_BLOCK_LISTS };
+enum {
+    LINE = 64,
+    LEVEL_MAX = 127,
+    SPARE_LISTS = 16,
+    SAMPLE_STRIDE = 8,
+    SAMPLE_SPARE = 8,
+    AHEAD = 8,
+    LISTS = QUANTIZER_BLOCK_LISTS,
+};
 
 static size_t lines(size_t bytes)
 {
@@ -140,7 +148,7 @@ static uint64_t key_of(float value, uint32_t list)
 
     if (isnan(value)) value = INFINITY;
     memcpy(&bits, &value, sizeof bits);
-    bits ^= bits >> 31 ? UINT32_MAX : UINT32_C(1) << 31;
+    bits ^= (0 - (bits >> 31)) | UINT32_C(1) << 31; // all bits of a negative one
     return (uint64_t)bits << 32 | list;
 }
 
@@ -214,28 +222,45 @@ static void sort_keys(uint64_t *keys, uint32_t count)
     }
 }
 
-// The keys of `keep` lists or more with the best scores, in no order; returns how many. Lists are
-// looked at only where their block's best one beats the worst of those kept.
-static uint32_t best_lists(struct ivf_query *q, uint32_t keep)
+// A score that about a quarter more than `keep` lists reach, by a sample of them.
+static float likely_limit(struct ivf_query *q, uint32_t keep)
 {
-    uint32_t room = keep < q->quantizer->list_count / 4 ? 2 * keep : q->quantizer->list_count;
+    uint32_t rank = keep / SAMPLE_STRIDE * 5 / 4 + SAMPLE_SPARE;
+    uint32_t count = 0;
+
+    for (uint32_t list = 0; list < q->quantizer->list_count; list += SAMPLE_STRIDE) {
+        q->keys[count++] = key_of(q->scores[list], list);
+    }
+    if (rank >= count) return INFINITY;
+    select_keys(q->keys, count, rank);
+    return float_of(largest_key(q->keys, rank));
+}
+
+// The keys of all lists whose scores are within `limit`; returns how many. Which ones these are
+// can't be foreseen, so there is no branch on it but for whole blocks.
+static uint32_t collect_lists(struct ivf_query *q, float limit)
+{
     uint32_t blocks = quantizer_block_count(q->quantizer->list_count);
     uint32_t count = 0;
-    float limit = INFINITY;
 
     for (uint32_t b = 0; b < blocks; b++) {
-        if (!(q->block_scores[b] < limit)) continue;
-        for (uint32_t i = b * LISTS; i < (b + 1) * LISTS && i < q->quantizer->list_count; i++) {
-            if (!(q->scores[i] < limit)) continue;
-            if (count == room) {
-                select_keys(q->keys, count, keep);
-                count = keep;
-                limit = float_of(largest_key(q->keys, keep));
-                if (!(q->scores[i] < limit)) continue;
-            }
-            q->keys[count++] = key_of(q->scores[i], i);
+        if (!(q->block_scores[b] <= limit)) continue;
+        uint32_t end = (b + 1) * LISTS;
+        if (end > q->quantizer->list_count) end = q->quantizer->list_count;
+        for (uint32_t list = b * LISTS; list < end; list++) {
+            q->keys[count] = key_of(q->scores[list], list);
+            count += q->scores[list] <= limit;
         }
     }
+    return count;
+}
+
+// The keys of the `keep` lists with the best scores, in no order; returns how many there are.
+static uint32_t best_lists(struct ivf_query *q, uint32_t keep)
+{
+    uint32_t count = collect_lists(q, likely_limit(q, keep));
+
+    if (count < keep) count = collect_lists(q, INFINITY);
     if (count <= keep) return count;
     select_keys(q->keys, count, keep);
     return keep;
