@@ -3,9 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static const float recall_max = 0.9999F; // what is asked of an extrapolation
 static const float epsilon_max = 10;
-static const float patience_max = 1e6F;
 
 // Measured on a million SIFT vectors and a third of a million word vectors; the larger of the two.
 static const struct calibration guess = {
@@ -41,7 +39,7 @@ struct calibration_level calibration_find(const struct calibration *c, float rec
 {
     uint32_t i = 0;
 
-    if (!(recall < recall_max)) recall = recall_max;
+    if (!(recall < CALIBRATION_RECALL_MAX)) recall = CALIBRATION_RECALL_MAX;
     if (c->count == 1 || recall <= c->levels[0].recall) return c->levels[0];
     while (i + 2 < c->count && c->levels[i + 1].recall < recall) {
         i++;
@@ -60,9 +58,10 @@ struct calibration_level calibration_find(const struct calibration *c, float rec
 
 static bool is_level_valid(const struct calibration_level *l)
 {
-    return l->recall > 0 && l->recall <= recall_max && l->epsilon >= 0 &&
-           l->epsilon <= epsilon_max && l->patience > 0 && l->patience <= patience_max &&
-           l->lists_max >= 1 && l->lists_max <= SEGMENT_LISTS_MAX && l->candidates >= 1 &&
+    return l->recall > 0 && l->recall <= CALIBRATION_RECALL_MAX && l->epsilon >= 0 &&
+           l->epsilon <= epsilon_max && l->patience > 0 &&
+           l->patience <= CALIBRATION_PATIENCE_MAX && l->lists_max >= 1 &&
+           l->lists_max <= SEGMENT_LISTS_MAX && l->candidates >= 1 &&
            l->candidates <= CALIBRATION_CANDIDATES_MAX;
 }
 

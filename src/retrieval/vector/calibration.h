@@ -9,13 +9,16 @@
 
 enum { CALIBRATION_LEVELS_MAX = 8, CALIBRATION_CANDIDATES_MAX = 1024 };
 
+#define CALIBRATION_RECALL_MAX 0.9999F // more is not promised, nor asked of an extrapolation
+#define CALIBRATION_PATIENCE_MAX 1e6F
+
 // What to scan.
 struct calibration_level {
     float recall;
     float epsilon;       // of struct ivf_scan
     float patience;      // of struct ivf_stop
     uint32_t lists_max;  // after so many it ends in any case
-    uint32_t candidates; // to rerank where ten rows are wanted; three times the rows where more are
+    uint32_t candidates; // to rerank where up to ten rows are wanted; in proportion where more
 };
 
 struct calibration {
