@@ -1,6 +1,7 @@
 #include "retrieval/vector/segment_build.h"
 
 #include "base/memory.h"
+#include "retrieval/vector/ivf_calibrate.h"
 #include "retrieval/vector/ivf_plan.h"
 #include "retrieval/vector/ivf_write.h"
 #include "retrieval/vector/key_hash.h"
@@ -27,7 +28,7 @@ struct listing {
     struct quantizer quantizer;
     uint8_t *coarse;
     size_t coarse_bytes;
-    unsigned cent, coarse_section, lists, code1, code4, fact4;
+    unsigned cent, coarse_section, lists, calibration, code1, code4, fact4;
 };
 
 // What one of bytes has.
@@ -211,6 +212,11 @@ static void make_quantizer(struct listing *l, const struct segment_build_options
     l->quantizer.coarse = l->coarse;
 }
 
+static bool has_calibration(const struct segment_build_options *o)
+{
+    return !o->centroids || o->calibration;
+}
+
 static err reserve_lists(struct building *b, struct listing *l)
 {
     const struct ivf_plan *p = &l->plan;
@@ -219,9 +225,53 @@ static err reserve_lists(struct building *b, struct listing *l)
     TRY(reserve(b, SEGMENT_CENT, p->dim * sizeof(float), p->list_count, &l->cent));
     TRY(reserve(b, SEGMENT_CENTQ, 1, l->coarse_bytes, &l->coarse_section));
     TRY(reserve(b, SEGMENT_LISTS, sizeof *p->lists, p->list_count, &l->lists));
+    if (has_calibration(b->options)) {
+        TRY(reserve(b, SEGMENT_CALIB, sizeof(struct calibration), 1, &l->calibration));
+    }
     TRY(reserve(b, SEGMENT_CODE1, code_block_bytes(padded_dim), p->block_count, &l->code1));
     TRY(reserve(b, SEGMENT_CODE4, code_row4_bytes(padded_dim), p->row_count, &l->code4));
     return reserve(b, SEGMENT_FACT4, 2 * sizeof(uint16_t), p->row_count, &l->fact4);
+}
+
+static const void *written(const struct building *b, const struct mapped_file *m, unsigned section)
+{
+    return m->bytes + segment_writer_offset(&b->writer, section);
+}
+
+// Searches what was written, in the file that isn't finished yet.
+static err calibrate(struct building *b, const struct listing *l, struct calibration *out)
+{
+    const struct segment_build_options *o = b->options;
+    struct mapped_file m;
+    uint64_t offset;
+
+    TRY(mapped_file_open(&m, str_from_c(b->writer.path)));
+    const struct ivf_view view = {.quantizer = l->quantizer,
+                                  .lists = l->plan.lists,
+                                  .code1 = written(b, &m, l->code1),
+                                  .code4 = written(b, &m, l->code4),
+                                  .fact4 = written(b, &m, l->fact4),
+                                  .raw = written(b, &m, b->raw),
+                                  .row_count = l->plan.row_count,
+                                  .block_count = l->plan.block_count};
+    const struct ivf_calibrate_options options = {
+        .view = &view, .threads = o->threads, .seed = o->seed, .watch = o->watch};
+    err e = ivf_calibrate(&options, out);
+    if (!e && mapped_file_fault(&m, &offset)) e = ERR_SYSTEM;
+    mapped_file_close(&m);
+    return e;
+}
+
+static err write_calibration(struct building *b, const struct listing *l)
+{
+    struct calibration c;
+
+    if (b->options->calibration) {
+        c = *b->options->calibration;
+    } else {
+        TRY(calibrate(b, l, &c));
+    }
+    return segment_writer_append(&b->writer, l->calibration, &c, sizeof c);
 }
 
 static err write_ivf(struct building *b, struct listing *l)
@@ -247,6 +297,7 @@ static err write_ivf(struct building *b, struct listing *l)
         .watch = o->watch,
     };
     TRY(ivf_write(&options));
+    if (has_calibration(o)) TRY(write_calibration(b, l));
     return write_rest(b, p->order);
 }
 

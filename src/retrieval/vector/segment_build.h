@@ -3,11 +3,12 @@
 // How rows will be searched depends on how many there are: few are simply read, some more are read
 // as bytes, and many get lists and codes (enum segment_tier). Rows of a segment with lists lie in
 // the order of their lists; others in the order of the source. The same rows, options and seed give
-// the same file, however many threads there are.
+// the same file, however many threads there are. Lists that were trained are calibrated, too.
 #pragma once
 
 #include "base/str.h"
 #include "retrieval/vector/build_watch.h"
+#include "retrieval/vector/calibration.h"
 #include "retrieval/vector/metric.h"
 #include "retrieval/vector/row_source.h"
 #include "retrieval/vector/segment_writer.h"
@@ -29,13 +30,14 @@ struct segment_build_options {
     struct disk *disk;
     enum metric metric;
     uint8_t uuid[SEGMENT_UUID_BYTES];
-    uint64_t quantizer_id;   // these two are told where there are lists
-    uint64_t rotation_seed;  //
-    const float *centroids;  // lists that are given ([list_count][dim]), with codes whatever the
-                             // number of rows; NULL: they are trained
-    uint32_t list_count;     // of these; else wanted, or 0 for what suits the number of rows
-    uint64_t exact_below;    // fewer rows than this have no codes,
-    uint64_t bytes_below;    // and fewer than this are bytes
+    uint64_t quantizer_id;  // these two are told where there are lists
+    uint64_t rotation_seed; //
+    const float *centroids; // lists that are given ([list_count][dim]), with codes whatever the
+                            // number of rows; NULL: they are trained
+    uint32_t list_count;    // of these; else wanted, or 0 for what suits the number of rows
+    const struct calibration *calibration; // of given lists, stored with them; NULL: none is stored
+    uint64_t exact_below;                  // fewer rows than this have no codes,
+    uint64_t bytes_below;                  // and fewer than this are bytes
     size_t memory_bytes_max; // aimed at; the centroids and 8 bytes a row are needed in any case
     unsigned threads;        // above 0
     uint64_t seed;           // of the training

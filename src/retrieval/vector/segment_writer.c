@@ -180,6 +180,12 @@ err segment_writer_append(struct segment_writer *w, unsigned section, const void
     return OK;
 }
 
+uint64_t segment_writer_offset(const struct segment_writer *w, unsigned section)
+{
+    assert(w->table_offset && section < w->section_count - 1);
+    return w->sections[section].entry.offset;
+}
+
 static err write_at(struct segment_writer *w, const void *bytes, size_t len, uint64_t offset)
 {
     return disk_write_at(w->file, (str){bytes, len}, offset);

@@ -39,6 +39,10 @@ err segment_writer_layout(struct segment_writer *w);
 err segment_writer_append(struct segment_writer *w, unsigned section, const void *bytes,
                           size_t len);
 
+// Where a section begins in the file, once there is a layout. Once all of it was appended, it can
+// be read there.
+uint64_t segment_writer_offset(const struct segment_writer *w, unsigned section);
+
 // Writes what opens the file and makes all of it durable, the file's name included. ERR_RANGE where
 // a section lacks bytes. On success the writer is done with; on failure it has to be aborted.
 err segment_writer_finish(struct segment_writer *w);
