@@ -146,7 +146,7 @@ static err measure(struct ivf_trace *t, struct calibration *out)
     double costs[LEVELS];
 
     for (unsigned l = 0; l < LEVELS; l++) {
-        costs[l] = INFINITY;
+        costs[l] = (double)INFINITY;
     }
     for (unsigned i = 0; i < SETTINGS; i++) {
         TRY(ivf_trace_run(t, settings[i].epsilon, settings[i].candidates));
