@@ -36,7 +36,7 @@ static double mean_square(const float *rows, const float *centers, uint32_t coun
     double sum = 0;
 
     for (int i = 0; i < ROWS; i++) {
-        double least = INFINITY;
+        double least = (double)INFINITY;
         for (uint32_t c = 0; c < count; c++) {
             double here = 0;
             for (int d = 0; d < DIM; d++) {
