@@ -10,11 +10,11 @@ static const struct calibration guess = {
     .count = 6,
     .levels =
         {
-            {.recall = 0.8F, .epsilon = 1.2F, .patience = 6, .lists_max = 80, .candidates = 30},
-            {.recall = 0.9F, .epsilon = 1.2F, .patience = 18, .lists_max = 170, .candidates = 30},
-            {.recall = 0.95F, .epsilon = 1.5F, .patience = 40, .lists_max = 310, .candidates = 40},
-            {.recall = 0.98F, .epsilon = 1.5F, .patience = 100, .lists_max = 570, .candidates = 40},
-            {.recall = 0.99F, .epsilon = 1.9F, .patience = 180, .lists_max = 920, .candidates = 60},
+            {.recall = 0.8F, .epsilon = 1.0F, .patience = 6, .lists_max = 80, .candidates = 20},
+            {.recall = 0.9F, .epsilon = 1.0F, .patience = 18, .lists_max = 170, .candidates = 20},
+            {.recall = 0.95F, .epsilon = 1.2F, .patience = 40, .lists_max = 310, .candidates = 30},
+            {.recall = 0.98F, .epsilon = 1.2F, .patience = 100, .lists_max = 570, .candidates = 30},
+            {.recall = 0.99F, .epsilon = 1.5F, .patience = 180, .lists_max = 920, .candidates = 40},
             {.recall = 0.995F,
              .epsilon = 1.9F,
              .patience = 320,

@@ -9,7 +9,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { FLAT_BLOCK_BYTES = 1 << 20 };
+enum {
+    FLAT_BLOCK_BYTES = 1 << 20,
+    CALIBRATED_ROWS = 16, // a list, on average, for given ones to be calibrated
+};
 
 // One segment in the making. What every tier has is here.
 struct building {
@@ -212,9 +215,10 @@ static void make_quantizer(struct listing *l, const struct segment_build_options
     l->quantizer.coarse = l->coarse;
 }
 
-static bool has_calibration(const struct segment_build_options *o)
+// Hardly any rows in lists that were made for more say little.
+static bool has_calibration(const struct segment_build_options *o, const struct ivf_plan *p)
 {
-    return !o->centroids || o->calibration;
+    return o->calibration || !o->centroids || p->row_count / CALIBRATED_ROWS >= p->list_count;
 }
 
 static err reserve_lists(struct building *b, struct listing *l)
@@ -225,7 +229,7 @@ static err reserve_lists(struct building *b, struct listing *l)
     TRY(reserve(b, SEGMENT_CENT, p->dim * sizeof(float), p->list_count, &l->cent));
     TRY(reserve(b, SEGMENT_CENTQ, 1, l->coarse_bytes, &l->coarse_section));
     TRY(reserve(b, SEGMENT_LISTS, sizeof *p->lists, p->list_count, &l->lists));
-    if (has_calibration(b->options)) {
+    if (has_calibration(b->options, p)) {
         TRY(reserve(b, SEGMENT_CALIB, sizeof(struct calibration), 1, &l->calibration));
     }
     TRY(reserve(b, SEGMENT_CODE1, code_block_bytes(padded_dim), p->block_count, &l->code1));
@@ -297,18 +301,16 @@ static err write_ivf(struct building *b, struct listing *l)
         .watch = o->watch,
     };
     TRY(ivf_write(&options));
-    if (has_calibration(o)) TRY(write_calibration(b, l));
+    if (has_calibration(o, p)) TRY(write_calibration(b, l));
     return write_rest(b, p->order);
 }
 
 static err build_ivf(struct building *b, str path)
 {
     const struct segment_build_options *o = b->options;
-    uint64_t rows_bytes = 2 * sizeof(uint32_t) * b->rows->count; // what a plan needs of each row
-    uint64_t spare = o->memory_bytes_max > rows_bytes ? o->memory_bytes_max - rows_bytes : 0;
     struct ivf_plan_options options = {.centroids = o->centroids,
                                        .list_count = o->list_count,
-                                       .sample_bytes_max = (size_t)(spare / 2),
+                                       .sample_bytes_max = o->memory_bytes_max / 3 * 2,
                                        .threads = o->threads,
                                        .seed = o->seed,
                                        .watch = o->watch};

@@ -3,7 +3,8 @@
 // How rows will be searched depends on how many there are: few are simply read, some more are read
 // as bytes, and many get lists and codes (enum segment_tier). Rows of a segment with lists lie in
 // the order of their lists; others in the order of the source. The same rows, options and seed give
-// the same file, however many threads there are. Lists that were trained are calibrated, too.
+// the same file, however many threads there are. What to scan for which recall is measured, too,
+// but for given lists that get too few rows for it.
 #pragma once
 
 #include "base/str.h"
@@ -35,7 +36,7 @@ struct segment_build_options {
     const float *centroids; // lists that are given ([list_count][dim]), with codes whatever the
                             // number of rows; NULL: they are trained
     uint32_t list_count;    // of these; else wanted, or 0 for what suits the number of rows
-    const struct calibration *calibration; // of given lists, stored with them; NULL: none is stored
+    const struct calibration *calibration; // stored with the lists; NULL: it is measured
     uint64_t exact_below;                  // fewer rows than this have no codes,
     uint64_t bytes_below;                  // and fewer than this are bytes
     size_t memory_bytes_max; // aimed at; the centroids and 8 bytes a row are needed in any case

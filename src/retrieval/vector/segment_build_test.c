@@ -288,11 +288,6 @@ TEST(segment_build_keeps_given_lists_even_without_rows)
     options.exact_below = options.bytes_below = UINT64_MAX;
     options.calibration = calibration_guess();
     CHECK_EQ(build("a"), OK);
-    options.calibration = NULL;
-    CHECK_EQ(build("b"), OK);
-    open_built("b");
-    CHECK_EQ(calibration_read(&segment, &calibration), ERR_ABSENT);
-    segment_close(&segment);
     open_built("a");
     CHECK_EQ(calibration_read(&segment, &calibration), OK);
     CHECK(memcmp(&calibration, calibration_guess(), sizeof calibration) == 0);
@@ -304,6 +299,26 @@ TEST(segment_build_keeps_given_lists_even_without_rows)
     CHECK(v.lists[0].rows > 0);
     check_rows();
     check_lists(&v);
+    segment_close(&segment);
+    end();
+}
+
+TEST(segment_build_calibrates_given_lists_only_with_enough_rows)
+{
+    struct calibration calibration;
+
+    start(160, DIM);
+    options.centroids = rows.floats;
+    options.list_count = 10;
+    CHECK_EQ(build("a"), OK);
+    open_built("a");
+    CHECK_EQ(calibration_read(&segment, &calibration), OK);
+    CHECK_EQ(calibration.query_count, 159);
+    segment_close(&segment);
+    options.list_count = 11;
+    CHECK_EQ(build("b"), OK);
+    open_built("b");
+    CHECK_EQ(calibration_read(&segment, &calibration), ERR_ABSENT);
     segment_close(&segment);
     end();
 }
