@@ -125,6 +125,7 @@ static err replace(struct index *ix, struct index_part *p)
         if (e) result = e; // something is damaged there; the rows are in all the same
     }
     err e = index_publish(ix);
+    if (!e) e = index_publish(ix); // no log has the rows, so the manifest before it names them, too
     return e ? e : result;
 }
 
@@ -132,7 +133,8 @@ static err take_effect(struct index *ix, struct index_part *p)
 {
     pthread_mutex_lock(&ix->merging);
     index_write_close_gate(ix);
-    err e = index_flush(ix);
+    err e = wal_health(&ix->wal); // a write that failed may still be replayed, over the rows
+    if (!e) e = index_flush(ix);
     if (!e) {
         pthread_mutex_lock(&ix->flushing);
         e = replace(ix, p);

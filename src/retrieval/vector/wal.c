@@ -311,6 +311,14 @@ err wal_roll(struct wal *w, uint64_t *first_lsn)
     return e;
 }
 
+err wal_health(struct wal *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    err e = w->failure;
+    pthread_mutex_unlock(&w->mutex);
+    return e;
+}
+
 // The oldest file's number, which is then no longer known; 0 where it is needed.
 static uint64_t take_oldest(struct wal *w, uint64_t lsn)
 {

@@ -64,6 +64,10 @@ err wal_commit(struct wal *w, uint64_t lsn);
 // file, the log goes on.
 err wal_roll(struct wal *w, uint64_t *first_lsn);
 
+// What ended the log; OK while it goes on. What was appended and not acknowledged then may still be
+// found by a replay: nothing may be built on its absence.
+err wal_health(struct wal *w);
+
 // Removes files that have only records below `lsn`. That number is the oldest that a manifest on
 // the disk asks for, the one before the newest included. Whatever a failure leaves is harmless.
 err wal_forget(struct wal *w, uint64_t lsn);

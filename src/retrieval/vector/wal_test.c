@@ -364,8 +364,10 @@ TEST(wal_ends_for_good_when_a_sync_fails)
     write_keys(&d, 1, 2);
     lsn = append(&d, 3);
     fake_disk_fail_at(&d.disk, 2, ERR_SYSTEM);
+    CHECK_EQ(wal_health(&d.wal), OK);
     CHECK_EQ(wal_commit(&d.wal, lsn), ERR_SYSTEM);
     CHECK_EQ(wal_commit(&d.wal, lsn), ERR_SYSTEM);
+    CHECK_EQ(wal_health(&d.wal), ERR_SYSTEM);
     CHECK_EQ(wal_commit(&d.wal, lsn - 1), OK); // that one was safe before
     CHECK_EQ(wal_append(&d.wal, &r, 1, &lsn), ERR_SYSTEM);
     CHECK_EQ(wal_roll(&d.wal, &first_lsn), ERR_SYSTEM);

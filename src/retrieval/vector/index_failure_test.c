@@ -1,0 +1,227 @@
+// What a disk does short of losing power: an operation fails while the index goes on, or the newest
+// manifest is damaged later. And what an index must not do to itself.
+#include "base/random.h"
+#include "retrieval/vector/index.h"
+
+#include "support/index_stage.h"
+#include "support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { KEYS = 120, STEPS = 30, POINTS = 40, MAYBES = STEPS + 1, BATCH_MAX = 48 };
+
+// Of each key the versions that may be there: the one that was acknowledged last, and those of
+// calls since that failed.
+struct model {
+    uint32_t versions[KEYS][MAYBES];
+    uint32_t counts[KEYS];
+    uint32_t next_version;
+};
+
+static struct index_stage stage;
+
+static void model_init(struct model *m)
+{
+    memset(m, 0, sizeof(*m));
+    for (unsigned key = 0; key < KEYS; key++) {
+        m->counts[key] = 1; // none
+    }
+}
+
+static void model_note(struct model *m, uint64_t first, uint32_t count, uint32_t version, err e)
+{
+    for (uint64_t key = first; key < first + count; key++) {
+        if (!e) m->counts[key] = 0;
+        CHECK(m->counts[key] < MAYBES);
+        m->versions[key][m->counts[key]++] = version;
+    }
+}
+
+// Every key has a version that it may have; from now on that one is certain.
+static void check_model(struct model *m)
+{
+    for (unsigned key = 0; key < KEYS; key++) {
+        uint32_t version = index_stage_version(&stage, key);
+        bool may_be = false;
+        for (uint32_t i = 0; i < m->counts[key]; i++) {
+            may_be |= m->versions[key][i] == version;
+        }
+        CHECK(may_be);
+        m->versions[key][0] = version;
+        m->counts[key] = 1;
+    }
+}
+
+static err load(uint64_t first, uint32_t count, uint32_t version)
+{
+    static float vectors[BATCH_MAX][INDEX_STAGE_DIM];
+    static uint64_t keys[BATCH_MAX];
+    struct row_source_array rows;
+
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i] = first + i;
+        index_stage_vector(keys[i], version, vectors[i]);
+    }
+    row_source_array_init(&rows, vectors[0], count, INDEX_STAGE_DIM);
+    rows.keys = keys;
+    return index_stage_load(&stage, &rows.source, version);
+}
+
+static void step(struct model *m, struct random *r)
+{
+    uint64_t kind = random_below(r, 16);
+    uint64_t first = random_below(r, KEYS);
+    uint32_t most = KEYS - first < BATCH_MAX ? (uint32_t)(KEYS - first) : BATCH_MAX;
+    uint32_t count = 1 + (uint32_t)random_below(r, most);
+    uint32_t version = ++m->next_version;
+    err e = OK;
+
+    if (kind < 3) {
+        (void)index_flush(stage.index);
+        return;
+    }
+    if (kind < 5) {
+        (void)index_compact(stage.index, kind == 3);
+        return;
+    }
+    if (kind == 5) {
+        e = load(first, count, version);
+    } else if (kind < 9) {
+        version = 0;
+        e = index_stage_delete(&stage, first, count);
+    } else {
+        e = index_stage_put(&stage, first, count, version);
+    }
+    model_note(m, first, count, version, e);
+}
+
+static void live(struct model *m, struct random *r)
+{
+    for (int i = 0; i < STEPS; i++) {
+        step(m, r);
+    }
+}
+
+static uint64_t operations_of(uint64_t seed)
+{
+    static struct model m;
+    struct random r;
+
+    model_init(&m);
+    random_init(&r, seed);
+    index_stage_open(&stage, seed);
+    live(&m, &r);
+    check_model(&m);
+    uint64_t operations = stage.disk.operations;
+    index_stage_close(&stage);
+    return operations;
+}
+
+// What the reopening shows is what was promised, and from then on no power cut takes it away.
+static void fail(uint64_t seed, uint64_t point, err failure)
+{
+    static struct model m;
+    struct random r;
+
+    model_init(&m);
+    random_init(&r, seed);
+    index_stage_open(&stage, seed + point);
+    fake_disk_fail_at(&stage.disk, point, failure);
+    live(&m, &r);
+    fake_disk_fail_at(&stage.disk, 0, OK); // it may not have come so far
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    check_model(&m);
+    index_close(stage.index);
+    stage.index = NULL;
+    fake_disk_reboot(&stage.disk);
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    check_model(&m);
+    CHECK_EQ(index_stage_put(&stage, 0, 1, 999), OK);
+    index_stage_close(&stage);
+}
+
+TEST(index_failure_of_any_operation_loses_nothing_that_was_acknowledged)
+{
+    uint64_t seed = test_seed();
+    uint64_t operations = 0;
+
+    for (uint64_t i = 0; i < POINTS; i++) {
+        if (i % 16 == 0) operations = operations_of(++seed);
+        fail(seed, 1 + random_mix(seed + i) % operations, i % 2 ? ERR_LIMIT : ERR_SYSTEM);
+    }
+}
+
+static void flip_newest_manifest(void)
+{
+    struct index_stats stats;
+    char path[FILE_PATH_MAX];
+    char byte = 0;
+    size_t len = 0;
+    struct disk_file *f = NULL;
+
+    index_stats(stage.index, &stats);
+    snprintf(path, sizeof(path), "%s/MANIFEST-%08d", stage.folder, (int)stats.generation);
+    CHECK_EQ(disk_open(disk_real(), str_from_c(path), DISK_WRITE, &f), OK);
+    CHECK_EQ(disk_read_at(f, &byte, 1, 30, &len), OK);
+    byte ^= 4;
+    CHECK_EQ(disk_write_at(f, (str){&byte, 1}, 30), OK);
+    disk_close(f);
+}
+
+TEST(index_failure_of_the_newest_manifest_loses_nothing)
+{
+    static struct model m;
+    uint64_t seed = test_seed();
+
+    for (uint64_t i = 0; i < 10; i++) {
+        struct random r;
+        struct index_stats stats;
+        model_init(&m);
+        random_init(&r, seed + i);
+        index_stage_open(&stage, seed + i);
+        live(&m, &r);
+        index_stats(stage.index, &stats);
+        if (stats.generation > 1) {
+            flip_newest_manifest();
+            CHECK_EQ(index_stage_reopen(&stage), OK);
+            check_model(&m);
+            CHECK_EQ(index_flush(stage.index), OK);
+            CHECK_EQ(index_stage_reopen(&stage), OK);
+            check_model(&m);
+        }
+        index_stage_close(&stage);
+    }
+}
+
+// Loaded rows are in no log, so both manifests must know of them.
+TEST(index_failure_of_the_newest_manifest_after_a_load_loses_nothing)
+{
+    index_stage_open(&stage, 3);
+    CHECK_EQ(index_stage_put(&stage, 1, 10, 1), OK);
+    CHECK_EQ(load(5, 40, 2), OK);
+    CHECK_EQ(index_stage_put(&stage, 40, 10, 3), OK);
+    flip_newest_manifest();
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    for (uint64_t key = 1; key < 50; key++) {
+        CHECK_EQ(index_stage_version(&stage, key), key < 5 ? 1 : key < 40 ? 2 : 3);
+    }
+    index_stage_close(&stage);
+}
+
+TEST(index_failure_to_back_up_where_an_index_is_harms_none)
+{
+    static struct index_stage other;
+
+    index_stage_open(&stage, 6);
+    index_stage_open(&other, 7);
+    CHECK_EQ(index_stage_put(&stage, 1, 10, 1), OK);
+    CHECK_EQ(index_stage_put(&other, 1, 10, 2), OK);
+    CHECK_EQ(index_flush(other.index), OK);
+    CHECK_EQ(index_backup(stage.index, str_from_c(other.folder)), ERR_IN_USE);
+    CHECK_EQ(index_backup(stage.index, str_from_c(stage.folder)), ERR_IN_USE);
+    CHECK_EQ(index_stage_reopen(&other), OK);
+    CHECK_EQ(index_stage_version(&other, 1), 2);
+    index_stage_close(&other);
+    index_stage_close(&stage);
+}
