@@ -209,6 +209,23 @@ TEST(index_failure_of_the_newest_manifest_after_a_load_loses_nothing)
     index_stage_close(&stage);
 }
 
+// Nothing but deletes takes no room in memory, yet the log has them all.
+TEST(index_failure_never_comes_of_deletes_alone)
+{
+    struct index_stats stats;
+
+    index_stage_open(&stage, 5);
+    stage.options.memory_bytes_max = 1024 * 1024;
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    for (uint64_t i = 0; i < 200; i++) {
+        CHECK_EQ(index_stage_delete(&stage, 1, 1000), OK);
+    }
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    index_stats(stage.index, &stats);
+    CHECK(stats.replayed < 100 * 1000);
+    index_stage_close(&stage);
+}
+
 TEST(index_failure_to_back_up_where_an_index_is_harms_none)
 {
     static struct index_stage other;

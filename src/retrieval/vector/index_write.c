@@ -88,15 +88,22 @@ static err batch_make(struct batch *b, const struct index *ix, const struct inde
     return e;
 }
 
+// Deletes take no room in memory; how many are in the log is bounded by this alone.
+static bool has_many_records(const struct index *ix)
+{
+    const uint64_t records_a_row = 4;
+    uint64_t records = ix->applied_lsn + 1 - ix->active->first_lsn;
+
+    return records >= records_a_row * ix->active->table.rows_max;
+}
+
 // Where the newest memtable is full, the next one begins; the batch fits then.
 static void make_room(struct index *ix, uint32_t puts)
 {
     const struct memtable *m = &ix->active->table;
 
-    if (puts == 0 || m->rows == 0) {
-        if (memtable_has_room(m, puts)) return;
-    } else if (memtable_has_room(m, puts) && m->bytes < index_state_memtable_bytes(ix)) {
-        return;
+    if (memtable_has_room(m, puts) && !has_many_records(ix)) {
+        if (puts == 0 || m->rows == 0 || m->bytes < index_state_memtable_bytes(ix)) return;
     }
     index_state_rotate(ix, puts);
 }
