@@ -243,6 +243,7 @@ static err load(struct index *ix, struct arena *arena)
     TRY(index_state_read_schema(ix, m.schema));
     ix->rotation_seed = m.rotation_seed;
     ix->generation = found.newest;
+    if (found.damaged[0]) ix->background = ERR_DAMAGED; // an older one had to do
     TRY(open_parts(ix, &m));
     TRY(open_log(ix));
     if (ix->options.is_read_only) return OK;

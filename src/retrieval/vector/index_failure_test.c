@@ -185,6 +185,8 @@ TEST(index_failure_of_the_newest_manifest_loses_nothing)
         if (stats.generation > 1) {
             flip_newest_manifest();
             CHECK_EQ(index_stage_reopen(&stage), OK);
+            index_stats(stage.index, &stats);
+            CHECK_EQ(stats.background, ERR_DAMAGED);
             check_model(&m);
             CHECK_EQ(index_flush(stage.index), OK);
             CHECK_EQ(index_stage_reopen(&stage), OK);
@@ -241,4 +243,79 @@ TEST(index_failure_to_back_up_where_an_index_is_harms_none)
     CHECK_EQ(index_stage_version(&other, 1), 2);
     index_stage_close(&other);
     index_stage_close(&stage);
+}
+
+// True once the index was made before the power went.
+static bool make_until(uint64_t seed, uint64_t point)
+{
+    struct fake_disk *d = &stage.disk;
+    struct index_options o = {.dim = INDEX_STAGE_DIM, .disk = &d->disk, .has_no_background = true};
+    struct index *ix = NULL;
+
+    fake_disk_open(d, seed + point);
+    snprintf(stage.folder, sizeof(stage.folder), "%s/index", d->folder);
+    fake_disk_crash_at(d, point);
+    bool is_made = index_create(str_from_c(stage.folder), &o) == OK;
+    fake_disk_reboot(d);
+    err e = index_open(str_from_c(stage.folder), &o, &ix);
+    if (e) {
+        CHECK(!is_made);
+        CHECK_EQ(e, ERR_ABSENT);
+        CHECK_EQ(index_create(str_from_c(stage.folder), &o), OK);
+        CHECK_EQ(index_open(str_from_c(stage.folder), &o, &ix), OK);
+    }
+    index_close(ix);
+    fake_disk_close(d);
+    return is_made;
+}
+
+TEST(index_failure_to_make_one_leaves_none_or_a_whole_one)
+{
+    for (uint64_t seed = 0; seed < 2000; seed += 100) {
+        uint64_t point = 1;
+        while (!make_until(seed, point)) {
+            CHECK(++point < 100);
+        }
+        CHECK(point > 4);
+    }
+}
+
+// Backs up until the power goes; what came of it opens with all rows or is not there. True once the
+// backup was made.
+static bool back_up_until(uint64_t point)
+{
+    char backup[FILE_PATH_MAX];
+    char original[sizeof(stage.folder)];
+
+    index_stage_open(&stage, point);
+    snprintf(backup, sizeof(backup), "%s/backup", stage.disk.folder);
+    memcpy(original, stage.folder, sizeof(original));
+    CHECK_EQ(index_stage_put(&stage, 1, 40, 1), OK);
+    CHECK_EQ(index_flush(stage.index), OK);
+    CHECK_EQ(index_stage_put(&stage, 20, 40, 2), OK);
+    fake_disk_crash_at(&stage.disk, point);
+    bool is_made = index_backup(stage.index, str_from_c(backup)) == OK;
+    for (int i = 0; i < 2; i++) {
+        index_close(stage.index);
+        stage.index = NULL;
+        fake_disk_reboot(&stage.disk);
+        memcpy(stage.folder, i ? backup : original, sizeof(stage.folder));
+        err e = index_stage_reopen(&stage);
+        CHECK(e == OK || (i == 1 && !is_made && e == ERR_ABSENT));
+        for (uint64_t key = 1; key < 60 && !e; key++) {
+            CHECK_EQ(index_stage_version(&stage, key), key < 20 ? 1 : 2);
+        }
+    }
+    index_stage_close(&stage);
+    return is_made;
+}
+
+TEST(index_failure_to_back_up_leaves_no_half_of_one)
+{
+    uint64_t point = 1;
+
+    while (!back_up_until(point)) {
+        CHECK(++point < 200);
+    }
+    CHECK(point > 10);
 }
