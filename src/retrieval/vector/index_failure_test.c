@@ -211,6 +211,30 @@ TEST(index_failure_of_the_newest_manifest_after_a_load_loses_nothing)
     index_stage_close(&stage);
 }
 
+TEST(index_failure_to_merge_ends_in_a_limit_that_a_merge_helps)
+{
+    err e = OK;
+    uint64_t key = 0;
+
+    index_stage_open(&stage, 4);
+    while (!e) {
+        CHECK(key < 600);
+        CHECK_EQ(index_stage_put(&stage, key++, 1, 1), OK);
+        e = index_flush(stage.index);
+    }
+    CHECK_EQ(e, ERR_LIMIT);
+    CHECK_EQ(load(key, 1, 1), ERR_LIMIT);
+    CHECK_EQ(index_compact(stage.index, false), OK);
+    for (uint64_t i = 0; i < key; i += 50) {
+        CHECK_EQ(index_stage_version(&stage, i), 1);
+    }
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    for (uint64_t i = 0; i < key; i += 50) {
+        CHECK_EQ(index_stage_version(&stage, i), 1);
+    }
+    index_stage_close(&stage);
+}
+
 // Nothing but deletes takes no room in memory, yet the log has them all.
 TEST(index_failure_never_comes_of_deletes_alone)
 {

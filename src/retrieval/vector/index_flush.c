@@ -107,7 +107,8 @@ static err flush(struct index *ix, struct index_fresh *oldest)
     live_init(&live, ix, &oldest->table);
     struct index_build_options options = {.rows = &live.rows, .watch = &live.watch};
     if (fills_lists(&live, oldest->parent)) options.lists = index_build_lists_of(oldest->parent);
-    if (live.rows.source.count) e = index_build(ix, &options, &p);
+    if (live.rows.source.count) e = index_state_part_fits(ix);
+    if (live.rows.source.count && !e) e = index_build(ix, &options, &p);
     if (!e) {
         replace(ix, oldest, &live, p);
         ix->flushes++;

@@ -137,7 +137,8 @@ static err take_effect(struct index *ix, struct index_part *p)
     if (!e) e = index_flush(ix);
     if (!e) {
         pthread_mutex_lock(&ix->flushing);
-        e = replace(ix, p);
+        e = index_state_part_fits(ix);
+        if (!e) e = replace(ix, p);
         pthread_mutex_unlock(&ix->flushing);
     }
     index_write_open_gate(ix);

@@ -35,6 +35,15 @@ void index_state_rotate(struct index *ix, uint32_t rows)
     pthread_cond_broadcast(&ix->has_work);
 }
 
+err index_state_part_fits(struct index *ix)
+{
+    pthread_mutex_lock(&ix->mutex);
+    const struct index_view *v = ix->view;
+    err e = v->part_count < INDEX_PARTS_MAX ? OK : ERR_LIMIT;
+    pthread_mutex_unlock(&ix->mutex);
+    return e;
+}
+
 static void kill_waiting(struct index_fresh *f, uint64_t key)
 {
     uint32_t row = memtable_newest(&f->table, key);
