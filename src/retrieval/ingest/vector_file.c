@@ -18,6 +18,12 @@ static err check_pages(struct vector_file *f)
     return mapped_file_fault(&f->file, &offset) ? ERR_SYSTEM : OK;
 }
 
+// Behind the end of a file that was cut, the rest of its last page is zeros, too, without a fault.
+static err check_length(const struct vector_file *f)
+{
+    return mapped_file_size(&f->file) < f->file.len ? ERR_SYSTEM : OK;
+}
+
 static err fetch(struct row_source *s, uint64_t first, uint32_t count, float *out, uint64_t *keys)
 {
     struct vector_file *f = container_of(s, struct vector_file, source);
@@ -33,7 +39,7 @@ static err fetch(struct row_source *s, uint64_t first, uint32_t count, float *ou
     for (uint32_t i = 0; keys && i < count; i++) {
         keys[i] = first + i;
     }
-    return OK;
+    return out ? check_length(f) : OK;
 }
 
 err vector_file_numbers(struct vector_file *f, uint64_t first, uint32_t count, uint32_t take,
@@ -48,7 +54,7 @@ err vector_file_numbers(struct vector_file *f, uint64_t first, uint32_t count, u
         if (e) note_bad(f, first + i);
         if (e) return e;
     }
-    return OK;
+    return check_length(f);
 }
 
 static err open_format(struct vector_file *f, str path, enum vector_format format, const char **why)

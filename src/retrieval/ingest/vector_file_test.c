@@ -157,6 +157,8 @@ TEST(vector_file_that_is_cut_while_it_is_read_is_an_error)
     CHECK_EQ(vector_file_open(&f, str_from_c(s.path), &why), OK);
     CHECK_EQ(f.source.fetch(&f.source, ARRAY - 1, 1, &out, NULL), OK);
     CHECK(out == 0);
+    CHECK_EQ(ftruncate(s.fd, START + ARRAY * 4 - 4), 0); // its page is there, with zeros at the end
+    CHECK_EQ(f.source.fetch(&f.source, ARRAY - 1, 1, &out, NULL), ERR_SYSTEM);
     CHECK_EQ(ftruncate(s.fd, START), 0);
     CHECK_EQ(f.source.fetch(&f.source, ARRAY - 1, 1, &out, NULL), ERR_SYSTEM);
     vector_file_close(&f);
