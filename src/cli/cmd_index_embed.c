@@ -106,6 +106,15 @@ static int open_index(struct embedding *m, enum metric metric)
     return exit_code;
 }
 
+// Nothing was ever written to the index.
+static bool is_new(const struct embedding *m)
+{
+    struct index_stats stats;
+
+    index_stats(m->ix, &stats);
+    return stats.lsn == 1 && stats.segments == 0;
+}
+
 static int open_journal(struct embedding *m)
 {
     char path[PATH_BYTES];
@@ -113,6 +122,7 @@ static int open_journal(struct embedding *m)
         .stamp = embed_stamp(embed_upstream_embedder(m->service.upstream))};
 
     snprintf(path, sizeof(path), "%s.journal", m->folder);
+    if (is_new(m)) (void)unlink(path); // of an index that was there before, if it is there
     err e = journal_open(&m->journal, str_from_c(path), &options);
     if (!e) return COMMAND_GOOD;
     return command_fail(COMMAND_FAILED, "%s: %s%s", path, err_text(e),

@@ -122,6 +122,8 @@ test('lines are embedded once, and found by a text', async () => {
   assert.match(first.out, /40 lines embedded, 0 were there, 0 failed, 1 of no use/);
   assert.match(first.err, /texts\.jsonl:41: no "text"/);
   assert.match((await index(...words)).out, /0 lines embedded, 40 were there/);
+  rmSync(at('c'), { recursive: true }); // but not what lies beside it
+  assert.match((await index(...words)).out, /40 lines embedded, 0 were there/);
   const [hit] = lines(await good('search', at('c'), 'passage 7 of many', ...service, '-k', '1'));
   assert.deepEqual([hit.key, hit.year], [8, 2007]);
 });
