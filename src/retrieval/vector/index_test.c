@@ -182,3 +182,87 @@ TEST(index_compaction_gives_space_back)
     CHECK_EQ(stats().disk_bytes, 0);
     index_stage_close(&stage);
 }
+
+// ---- a disk that fails
+
+TEST(index_writes_fail_for_good_once_the_log_failed_and_go_on_after_reopening)
+{
+    index_stage_open(&stage, 1);
+    CHECK_EQ(index_stage_put(&stage, 0, 10, 1), OK);
+    fake_disk_fail_at(&stage.disk, 2, ERR_SYSTEM); // the sync
+    CHECK_EQ(index_stage_put(&stage, 0, 10, 2), ERR_SYSTEM);
+    check_rows(0, 10, 1);
+    CHECK_EQ(index_stage_put(&stage, 0, 10, 3), ERR_SYSTEM);
+    check_rows(0, 10, 1);
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    uint32_t version = index_stage_version(&stage, 0);
+    CHECK(version == 1 || version == 2);
+    check_rows(0, 10, version);
+    CHECK_EQ(index_stage_put(&stage, 0, 10, 4), OK);
+    check_rows(0, 10, 4);
+    index_stage_close(&stage);
+}
+
+// Whatever fails of a flush, rows are found where they are, and reopening finds all of them.
+TEST(index_flush_that_fails_loses_nothing)
+{
+    err e = ERR_LIMIT;
+
+    for (unsigned at = 1; e; at++) {
+        index_stage_open(&stage, at);
+        CHECK_EQ(index_stage_put(&stage, 0, 100, 1), OK);
+        CHECK_EQ(index_stage_put(&stage, 50, 100, 2), OK);
+        fake_disk_fail_at(&stage.disk, at, ERR_LIMIT);
+        e = index_flush(stage.index);
+        CHECK_EQ(stats().background, e);
+        check_rows(0, 50, 1);
+        check_rows(50, 100, 2);
+        fake_disk_fail_at(&stage.disk, 0, OK);
+        CHECK_EQ(index_stage_reopen(&stage), OK);
+        CHECK_EQ(index_flush(stage.index), OK);
+        CHECK_EQ(stats().background, OK);
+        check_rows(0, 50, 1);
+        check_rows(50, 100, 2);
+        index_stage_close(&stage);
+        CHECK(at < 100);
+    }
+}
+
+TEST(index_merge_that_fails_loses_nothing)
+{
+    err e = ERR_LIMIT;
+
+    for (unsigned at = 1; e; at++) {
+        index_stage_open(&stage, at);
+        CHECK_EQ(index_stage_put(&stage, 0, 300, 1), OK);
+        CHECK_EQ(index_flush(stage.index), OK);
+        CHECK_EQ(index_stage_put(&stage, 250, 100, 2), OK);
+        CHECK_EQ(index_flush(stage.index), OK);
+        fake_disk_fail_at(&stage.disk, at, ERR_LIMIT);
+        e = index_compact(stage.index, true);
+        fake_disk_fail_at(&stage.disk, 0, OK);
+        check_rows(0, 250, 1);
+        check_rows(250, 100, 2);
+        CHECK_EQ(index_stage_reopen(&stage), OK);
+        check_rows(0, 250, 1);
+        check_rows(250, 100, 2);
+        CHECK_EQ(index_compact(stage.index, true), OK);
+        CHECK_EQ(stats().segments, 1);
+        check_rows(0, 250, 1);
+        index_stage_close(&stage);
+        CHECK(at < 200);
+    }
+}
+
+TEST(index_memory_is_bounded_however_many_rows_are_written)
+{
+    index_stage_open(&stage, 1);
+    stage.options.memory_bytes_max = 1; // the fewest rows there can be
+    CHECK_EQ(index_stage_reopen(&stage), OK);
+    for (uint32_t i = 0; i < 20; i++) {
+        CHECK_EQ(index_stage_put(&stage, i * 16, 16, 1), OK);
+        CHECK(stats().memtable_rows <= 4 * 16);
+    }
+    check_rows(0, 320, 1);
+    index_stage_close(&stage);
+}
