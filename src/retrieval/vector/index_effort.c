@@ -2,26 +2,46 @@
 
 #include <math.h>
 
-// Without a table of what a recall takes, as smaller indexes have it: a share of the lists that
-// falls with their number and grows with what may still be missed.
-static struct index_effort effort_of_rule(uint32_t list_count, float recall, uint32_t k)
-{
-    static const float missed_usual = 0.05F;
-    static const float missed_least = 0.0005F;
-    static const float k_usual = 10;
-    float missed = fmaxf(1 - recall, missed_least);
-    float more = fmaxf(1, powf((float)k / k_usual, 0.3F));
-    float lists = ceilf(sqrtf((float)list_count * missed_usual / missed) * more);
-    float spare = fmaxf(k_usual, sqrtf((float)k * k_usual) * sqrtf(missed_usual / missed));
+enum {
+    CALIBRATED_K = 10, // hits that calibration.h is about
+    CANDIDATES_A_HIT = 3,
+    STOPS_AT_SHARE = 3, // most searches end after one in so many of the lists that they may scan
+};
 
-    return (struct index_effort){
-        .lists = lists < (float)list_count ? (uint32_t)lists : list_count,
-        .candidates = k + (uint32_t)spare,
-        .epsilon = missed < missed_usual ? 1.5F : 1.2F,
-    };
+static uint32_t times(uint32_t value, double factor)
+{
+    double result = ceil((double)value * factor);
+
+    return result < UINT32_MAX ? (uint32_t)result : UINT32_MAX;
 }
 
 struct index_effort index_effort_of(const struct index_part *p, float recall, uint32_t k)
 {
-    return effort_of_rule(p->ivf.quantizer.list_count, recall, k);
+    struct calibration_level level = calibration_find(&p->calibration, recall);
+    struct index_effort e = {
+        .lists = level.lists_max,
+        .candidates = level.candidates,
+        .patience = level.patience,
+        .epsilon = level.epsilon,
+    };
+
+    if (k <= CALIBRATED_K) return e;
+    e.lists = times(e.lists, sqrt((double)k / CALIBRATED_K));
+    if (e.candidates < CANDIDATES_A_HIT * k) e.candidates = CANDIDATES_A_HIT * k;
+    return e;
+}
+
+void index_effort_scale(struct index_effort *e, uint64_t of, uint64_t matching)
+{
+    double factor = (double)of / (double)(matching ? matching : 1);
+
+    e->lists = times(e->lists, factor);
+    e->patience *= (float)factor;
+}
+
+uint32_t index_effort_lists(const struct index_effort *e, uint32_t list_count)
+{
+    uint32_t lists = e->lists / STOPS_AT_SHARE + 1;
+
+    return lists < list_count ? lists : list_count;
 }

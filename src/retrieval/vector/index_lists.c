@@ -1,14 +1,16 @@
-// Design: how many lists are enough can't be known where a filter or a radius decides what is
-// wanted, as matches may lie together, far from the query. So such a scan goes on until some lists
-// in sequence brought nothing. What that may cost is bounded by rows_worth.
+// Design: a scan ends when some lists in a row brought nothing (ivf_stop.h), the more of them the
+// rarer matches are, because under a filter these may lie together, far from the query. What such a
+// scan may cost is bounded by rows_worth. Within a radius, a list brings something if it has rows
+// there; otherwise, if these are nearer than others before.
 #include "retrieval/vector/index_lists.h"
 
 #include "base/memory.h"
+#include "retrieval/vector/ivf_stop.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { QUIET_LEAST = 4, QUIET_SHARE = 4 };
+static const struct candidates full = {.count = 1, .limit = 1};
 
 // One pass over a group.
 struct pass {
@@ -16,11 +18,13 @@ struct pass {
     struct index_group *group;
     struct index_source *sources; // those of the pass, of whatever group
     uint32_t count;
-    uint32_t lists;     // that are scanned in any case
-    uint32_t at;        // the next probe
-    uint32_t done;      // lists
-    uint32_t last_gain; // of these, the last that brought a candidate
-    bool has_all;       // probes are all that there are; those that were done before are marked
+    uint32_t lists;   // that are scanned
+    uint32_t at;      // the next probe
+    uint32_t done;    // lists
+    uint32_t entered; // rows of the newest list that became candidates
+    bool has_all;     // probes are all that there are; those that were done before are marked
+    bool is_enough;   // enough lists were quiet
+    struct ivf_stop stop;
 };
 
 static bool is_same_quantizer(const struct index_part *a, const struct index_part *b)
@@ -102,19 +106,12 @@ static const struct probe *next_probe(struct pass *p)
     }
 }
 
-// Whether the nearest lists alone don't tell how many are enough.
-static bool is_open(const struct index_query *q)
-{
-    return q->lists == 0 && (q->filter || q->has_radius);
-}
-
 static bool wants_more(const struct pass *p)
 {
     const struct index_query *q = p->searcher->query;
 
-    if (p->done < p->lists) return true;
     if (!q->has_radius && index_searcher_found(p->searcher) < q->k) return true;
-    return is_open(q) && p->done - p->last_gain <= QUIET_LEAST + p->lists / QUIET_SHARE;
+    return p->done < p->lists && !p->is_enough;
 }
 
 // Whether no row of the list can be nearer than the candidates there are.
@@ -147,7 +144,7 @@ static void scan_part(struct pass *p, struct index_source *source, const struct 
     if (segment_touch_list(&part->segment, one->list)) source->is_damaged = true;
     if (part->dead.dead) scan->dead = part->dead.words;
     if (source->filter) scan->test = &source->test;
-    if (ivf_scan_list(&part->ivf, &p->group->query, one, scan)) p->last_gain = p->done;
+    p->entered += ivf_scan_list(&part->ivf, &p->group->query, one, scan);
     source->rows_read += scan->rows_scanned;
     if (!source->filter || source->rows_read <= source->rows_worth) return;
     drop_candidates(p->searcher, source->number);
@@ -160,7 +157,7 @@ static void scan_fresh(struct pass *p, struct index_source *source, const struct
     const struct memtable_lists *lists = &source->fresh->table.lists;
 
     scan->test = &source->test;
-    if (memtable_lists_scan(lists, &p->group->query, one, scan)) p->last_gain = p->done;
+    p->entered += memtable_lists_scan(lists, &p->group->query, one, scan);
 }
 
 static bool is_member(const struct pass *p, const struct index_source *source)
@@ -170,12 +167,15 @@ static bool is_member(const struct pass *p, const struct index_source *source)
 
 static void scan_list(struct pass *p, const struct probe *one)
 {
+    const struct index_query *q = p->searcher->query;
+
+    p->entered = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         struct index_source *source = &p->sources[i];
         struct ivf_scan scan = {
             .candidates = &p->searcher->candidates,
             .source = source->number,
-            .epsilon = source->epsilon,
+            .epsilon = source->effort.epsilon,
         };
         if (!is_member(p, source)) continue;
         if (source->part) {
@@ -186,6 +186,9 @@ static void scan_list(struct pass *p, const struct probe *one)
         p->searcher->rows_scanned += scan.rows_scanned;
     }
     p->done++;
+    bool is_enough =
+        ivf_stop_after(&p->stop, one, p->entered, q->has_radius ? &full : &p->searcher->candidates);
+    if (is_enough && q->lists == 0) p->is_enough = true;
 }
 
 // Asks the memory for the list that comes next.
@@ -206,15 +209,18 @@ void index_lists_scan(struct index_searcher *s, uint32_t group, uint32_t first, 
         .sources = &s->sources[first],
         .count = end - first,
     };
-    bool has_members = false;
+    float patience = 0;
 
     for (uint32_t i = 0; i < p.count; i++) {
+        const struct index_effort *e = &p.sources[i].effort;
         if (!is_member(&p, &p.sources[i])) continue;
-        has_members = true;
-        if (p.sources[i].lists > p.lists) p.lists = p.sources[i].lists;
+        if (e->lists > p.lists) p.lists = e->lists;
+        if (e->patience > patience) patience = e->patience;
     }
-    if (!has_members) return;
-    probe(p.group, is_open(s->query) ? 2 * p.lists + QUIET_LEAST : p.lists);
+    if (p.lists == 0) return; // nobody is a member
+    if (s->query->lists) p.lists = s->query->lists;
+    ivf_stop_init(&p.stop, patience);
+    probe(p.group, p.lists);
     while (wants_more(&p) && !index_searcher_is_late(s)) {
         const struct probe *one = next_probe(&p);
         if (!one) return;

@@ -9,6 +9,8 @@ static err open_lists(struct index_part *p)
 {
     if (p->segment.shape.tier != SEGMENT_IVF) return OK;
     TRY(segment_ivf(&p->segment, &p->ivf));
+    // What is missing or damaged costs time or recall, which is no reason not to open it.
+    if (calibration_read(&p->segment, &p->calibration)) p->calibration = *calibration_guess();
     p->has_lists = true;
     return OK;
 }

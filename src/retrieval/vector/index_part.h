@@ -5,6 +5,7 @@
 // files may be removed while it is open.
 #pragma once
 
+#include "retrieval/vector/calibration.h"
 #include "retrieval/vector/columns.h"
 #include "retrieval/vector/ivf.h"
 #include "retrieval/vector/segment.h"
@@ -14,6 +15,7 @@ struct index_part {
     struct segment segment;
     struct tombstones dead;
     struct ivf_view ivf; // where it has lists
+    struct calibration calibration;
     bool has_lists;
     struct columns columns;
 

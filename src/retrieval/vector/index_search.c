@@ -1,7 +1,6 @@
 // Design: segments are searched first and memtables last, the newest at the end. A row that
 // replaces another enters the newest memtable before the other dies, so whoever finds the other
 // dead finds the new one afterwards; and where both were found, the newer source wins.
-#include "retrieval/vector/index_effort.h"
 #include "retrieval/vector/index_lists.h"
 #include "retrieval/vector/index_scan.h"
 #include "retrieval/vector/parallel.h"
@@ -19,13 +18,6 @@ struct census {
     uint64_t rows;
     uint64_t matching;
 };
-
-static uint64_t scaled(uint64_t value, uint64_t by, uint64_t of)
-{
-    double result = (double)value * (double)by / (double)of;
-
-    return (uint64_t)result + 1;
-}
 
 static struct filter_plan plan_of(const struct index_searcher *s, const struct index_source *source,
                                   uint64_t scan_rows)
@@ -55,30 +47,24 @@ static void plan_lists(const struct index_searcher *s, struct index_source *sour
 {
     uint64_t rows = index_source_rows(source);
     uint32_t list_count = source->part->ivf.quantizer.list_count;
-    struct filter_plan plan = plan_of(s, source, scaled(rows, source->lists, list_count));
+    uint32_t lists = index_effort_lists(&source->effort, list_count);
+    struct filter_plan plan = plan_of(s, source, (uint64_t)((double)rows * lists / list_count));
 
     if (plan.way == FILTER_NOTHING) source->way = INDEX_WAY_NONE;
     if (plan.way == FILTER_EXACT_ROWS) source->way = INDEX_WAY_ROWS;
     if (plan.way != FILTER_SCAN) return;
     source->rows_worth = (uint64_t)((double)plan.scan_rows * plan.exact_ns / plan.scan_ns);
-    if (s->query->lists) return;
-    source->lists = (uint32_t)scaled(list_count, plan.scan_rows, rows);
-    if (source->lists > list_count) source->lists = list_count;
+    index_effort_scale(&source->effort, rows, source->bound.rows_guess);
 }
 
 static void want_effort(struct index_searcher *s, struct index_source *source,
                         const struct index_part *part)
 {
-    struct index_effort effort = index_effort_of(part, s->recall, s->query->k);
-
     source->way = INDEX_WAY_LISTS;
-    source->epsilon = effort.epsilon;
-    source->lists = s->query->lists ? s->query->lists : effort.lists;
-    if (source->lists > part->ivf.quantizer.list_count) {
-        source->lists = part->ivf.quantizer.list_count;
-    }
-    if (s->candidates.count == 0 && s->candidates.limit < effort.candidates * s->doubles) {
-        index_searcher_limit(s, effort.candidates * s->doubles);
+    source->effort = index_effort_of(part, s->recall, s->query->k);
+    uint32_t candidates = source->effort.candidates * s->doubles;
+    if (s->candidates.count == 0 && s->candidates.limit < candidates) {
+        index_searcher_limit(s, candidates);
     }
 }
 
@@ -133,9 +119,9 @@ static void plan_matches(struct index_source *source, uint32_t list_count,
         source->way = INDEX_WAY_READ;
         return;
     }
-    uint64_t lists = scaled(source->lists, census->rows, census->matching);
+    index_effort_scale(&source->effort, census->rows, census->matching);
+    uint32_t lists = index_effort_lists(&source->effort, list_count);
     if (lists > list_count / 2) source->way = INDEX_WAY_READ;
-    source->lists = lists < list_count ? (uint32_t)lists : list_count;
 }
 
 static void plan_fresh(struct index_searcher *s, struct index_source *source,
@@ -148,9 +134,7 @@ static void plan_fresh(struct index_searcher *s, struct index_source *source,
     if ((uint64_t)source->visible * s->ix->options.dim <= FRESH_READ_FLOATS) return;
     want_effort(s, source, parent);
     source->group = index_lists_group(s, parent);
-    if (source->filter && s->query->lists == 0) {
-        plan_matches(source, parent->ivf.quantizer.list_count, census);
-    }
+    if (source->filter) plan_matches(source, parent->ivf.quantizer.list_count, census);
 }
 
 static void search_fresh(struct index_searcher *s, const struct census *census)

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "retrieval/vector/filter_bound.h"
 #include "retrieval/vector/filter_plan.h"
+#include "retrieval/vector/index_effort.h"
 #include "retrieval/vector/index_view.h"
 
 enum index_way {
@@ -28,9 +29,8 @@ struct index_source {
     struct filter_bound bound;   // of a segment
     struct row_test test;        // of rows; of a memtable with lists, of slots
 
-    uint32_t group;      // those that are scanned by one query (index_lists.h)
-    uint32_t lists;      // to scan in any case
-    float epsilon;       // as ivf_scan.h has it
+    uint32_t group; // those that are scanned by one query (index_lists.h)
+    struct index_effort effort;
     uint64_t rows_read;  // of its lists
     uint64_t rows_worth; // after so many of them, reading all matching rows would have cost less
     bool is_damaged;
