@@ -3,7 +3,7 @@
 // machine disturbs it little. With SCAN in the environment only the scans are measured.
 #include "base/memory.h"
 #include "retrieval/vector/exact.h"
-#include "retrieval/vector/gemm.h"
+#include "retrieval/vector/gemm_blas.h"
 #include "retrieval/vector/normalize.h"
 
 #include <math.h>
@@ -205,7 +205,7 @@ static void print_products(void)
         rows[i] = (float)(i % 5);
     }
     printf("\n%-20s %10s %10s\n", "products, GFLOP/s", "own tiles",
-           gemm_has_blas() ? "OpenBLAS" : "(again)");
+           gemm_blas_is_there() ? "OpenBLAS" : "(again)");
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         print_product((struct gemm){.queries = queries,
                                     .rows = rows,

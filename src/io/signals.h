@@ -1,9 +1,8 @@
 // signals: the requests of the operator and the system, as events of one loop.
 //
 // SIGTERM and SIGINT ask for the end, SIGHUP for a fresh look at configuration and log files. They
-// are blocked in every thread of ours and read from a signalfd, so no code of ours is interrupted.
-// Threads that libraries started before main() pass them on. SIGPIPE is ignored: a write to a
-// broken pipe says so itself.
+// are blocked in every thread and read from a signalfd, so no code runs in a handler. SIGPIPE is
+// ignored: a write to a broken pipe says so itself.
 #pragma once
 
 #include "io/loop.h"
@@ -14,8 +13,7 @@ struct signals {
     void (*received)(struct signals *s, int number); // may close `s`
 };
 
-// Blocks the signals in the calling thread and those it starts later: main() calls it first, and
-// runs the loop that receives them.
+// Blocks the signals in the calling thread and those it starts later: main() calls it first.
 err signals_block(void);
 
 // Receives them in `loop`; `received` must be set.

@@ -1,11 +1,8 @@
-// Crosses threads: one lets signals through that are for another.
 #include "io/signals.h"
 
 #include "support/test.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 struct ear {
@@ -78,50 +75,4 @@ TEST(signals_ignores_a_broken_pipe)
     close(ends[0]);
     CHECK_EQ(write(ends[1], "x", 1), -1);
     close(ends[1]);
-}
-
-static atomic_bool is_open; // to all signals
-static atomic_bool has_heard;
-
-static void *live_beside(void *arg)
-{
-    sigset_t none;
-
-    sigemptyset(&none);
-    pthread_sigmask(SIG_SETMASK, &none, NULL);
-    is_open = true;
-    while (!has_heard) {
-        usleep(1000);
-    }
-    return arg;
-}
-
-// Libraries start threads before main() has blocked anything, and the kernel gives a signal to
-// whoever lets it through.
-TEST(signals_arrive_though_another_thread_lets_them_through)
-{
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    struct loop l;
-    struct ear e = {.signals = {.received = hear}};
-    pthread_t other;
-
-    CHECK_EQ(pthread_create(&other, NULL, live_beside, NULL), 0);
-    while (!is_open) {
-        usleep(1000);
-    }
-    CHECK_EQ(signals_block(), OK);
-    CHECK_EQ(loop_init(&l), OK);
-    CHECK_EQ(signals_open(&e.signals, &l), OK);
-    for (int n = 0; n < 3; n++) {
-        CHECK_EQ(kill(getpid(), numbers[n]), 0);
-        for (int i = 0; i < 200 && e.count <= n; i++) {
-            (void)loop_turn(&l, 10);
-        }
-        CHECK_EQ(e.count, n + 1);
-        CHECK_EQ(e.heard[n], numbers[n]);
-    }
-    has_heard = true;
-    pthread_join(other, NULL);
-    signals_close(&e.signals);
-    loop_done(&l);
 }

@@ -1,12 +1,8 @@
 #include "retrieval/vector/gemm.h"
 
+#include "retrieval/vector/gemm_blas.h"
+
 #include <string.h>
-#ifdef SLUICE_OPENBLAS
-#include <assert.h>
-#include <cblas.h>
-#include <limits.h>
-#include <pthread.h>
-#endif
 
 enum {
     QUERIES_FEW = 3,     // no more than that are faster one by one
@@ -102,42 +98,6 @@ void gemm_tiles(const struct kernels *k, const struct gemm *g)
     }
 }
 
-#ifdef SLUICE_OPENBLAS
-// Threads of its own would fight with ours for the processors.
-static void gemm_set_one_thread(void)
-{
-    openblas_set_num_threads(1);
-}
-
-static void gemm_blas(const struct gemm *g)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    blasint nq = (blasint)g->nq;
-    blasint nr = (blasint)g->nr;
-    blasint dim = (blasint)g->dim;
-
-    assert(g->nq <= INT_MAX && g->nr <= INT_MAX && g->dim <= INT_MAX);
-    pthread_once(&once, gemm_set_one_thread);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, nq, nr, dim, 1, g->queries, dim, g->rows,
-                dim, 0, g->out, nr);
-}
-
-bool gemm_has_blas(void)
-{
-    return true;
-}
-#else
-static void gemm_blas(const struct gemm *g)
-{
-    gemm_tiles(kernels(), g);
-}
-
-bool gemm_has_blas(void)
-{
-    return false;
-}
-#endif
-
 void gemm_dots(const float *queries, size_t nq, const float *rows, size_t nr, size_t dim,
                float *out)
 {
@@ -146,7 +106,7 @@ void gemm_dots(const float *queries, size_t nq, const float *rows, size_t nr, si
     if (nq == 0 || nr == 0) return;
     if (nq <= QUERIES_FEW || dim == 0) {
         gemm_one_by_one(kernels(), &g);
-    } else {
-        gemm_blas(&g);
+    } else if (!gemm_blas(&g)) {
+        gemm_tiles(kernels(), &g);
     }
 }

@@ -1,9 +1,9 @@
 // gemm: the inner products of many queries with many rows, which is a matrix product.
 //
-// OpenBLAS does it where it is built in, on the calling thread alone; else the tiles of kernels.h.
-// Which of the two may change the last bits of a sum, hence exact.h takes its distances elsewhere.
-// Matrices are dense and row by row: queries[nq][dim], rows[nr][dim], out[nq][nr]. `out` overlaps
-// neither of the others. Safe from any thread, never allocates.
+// OpenBLAS does it where it is found, on the calling thread alone (gemm_blas.h); else the tiles of
+// kernels.h. Which of the two may change the last bits of a sum, hence exact.h takes its distances
+// elsewhere. Matrices are dense and row by row: queries[nq][dim], rows[nr][dim], out[nq][nr]. `out`
+// overlaps neither of the others. Safe from any thread, never allocates.
 #pragma once
 
 #include "retrieval/vector/kernels.h"
@@ -21,6 +21,3 @@ void gemm_dots(const float *queries, size_t nq, const float *rows, size_t nr, si
 
 // The same by a row of kernels, without OpenBLAS. A sum does not depend on what is beside it.
 void gemm_tiles(const struct kernels *k, const struct gemm *g);
-
-// Whether OpenBLAS is built in.
-bool gemm_has_blas(void);
