@@ -102,14 +102,13 @@ static int load(struct import *m)
     struct index_values *values = m->values_path.len ? &m->values.values : NULL;
     usec wall = clock_monotonic();
     double cpu = cpu_seconds();
+    uint64_t row = 0;
     err e = index_load(m->ix, &m->rows, values, &m->progress);
 
     if (m->is_terminal) fputc('\n', stderr);
-    if (e == ERR_RANGE) {
-        return command_fail(COMMAND_FAILED,
-                            "%s: a vector has a number that is not finite; nothing "
-                            "was put in",
-                            m->file);
+    if (e && vector_file_bad_row(&m->vectors, &row)) {
+        return command_fail(COMMAND_FAILED, "%s: row %" PRIu64 ": %s; nothing was put in", m->file,
+                            row, e == ERR_RANGE ? "a number is not finite" : err_text(e));
     }
     if (e)
         return command_fail(COMMAND_FAILED, "%s: %s; nothing was put in", m->folder, err_text(e));

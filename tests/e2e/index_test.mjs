@@ -4,7 +4,6 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
 
 import { startMock } from './support/mock.mjs';
 import { binary } from './support/sluice.mjs';
@@ -13,10 +12,7 @@ import { test } from './support/suite.mjs';
 const folder = mkdtempSync(join(tmpdir(), 'sluice-e2e-index-'));
 const at = (name) => join(folder, name);
 const mock = await startMock();
-after(async () => {
-  rmSync(folder, { recursive: true });
-  await mock.end();
-});
+process.on('exit', () => rmSync(folder, { recursive: true }));
 
 // {code, out, err} of a subcommand.
 const index = (...words) => new Promise((resolve) => {
@@ -142,7 +138,7 @@ test('a tenant is asked for by name where rows have tenants', async () => {
 
 test('mistakes are told with what to do', async () => {
   writeFileSync(at('bad.jsonl'), '{}\n{"year": 1.5}\n');
-  writeFileSync(at('cut.fvecs'), readFileSync(vectors).subarray(0, 1000));
+  writeFileSync(at('cut.fvecs'), readFileSync(vectors).subarray(0, 1001));
   write('nan.fvecs', [[1, 2], [NaN, 0]]);
   for (const [words, code, message] of [
     [[], 2, /which subcommand/],
@@ -165,3 +161,5 @@ test('mistakes are told with what to do', async () => {
     assert.match(run.err, message);
   }
 });
+
+test('the mock ends orderly', () => mock.end());
