@@ -35,12 +35,13 @@ static void must_be_near(const struct gemm *g, size_t q, size_t r, const char *w
     float got = g->out[q * g->nr + r];
 
     for (size_t i = 0; i < g->dim; i++) {
-        long double product = (long double)g->queries[q * g->dim + i] * g->rows[r * g->dim + i];
+        long double query = (long double)g->queries[q * g->dim + i];
+        long double product = query * (long double)g->rows[r * g->dim + i];
         want += product;
         magnitude += fabsl(product);
     }
-    long double bound = 4 * FLT_EPSILON * sqrtl((long double)g->dim) * magnitude;
-    if (fabsl(got - want) <= bound) return;
+    long double bound = 4 * (long double)FLT_EPSILON * sqrtl((long double)g->dim) * magnitude;
+    if (fabsl((long double)got - want) <= bound) return;
     test_fail(__FILE__, __LINE__, "%s %zu x %zu of %zu, at %zu, %zu: %g, not %Lg", who, g->nq,
               g->nr, g->dim, q, r, (double)got, want);
 }

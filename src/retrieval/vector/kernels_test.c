@@ -61,7 +61,7 @@ static void must_be_near(const struct kernels *k, const char *what, size_t n, do
 {
     long double bound = 4 * (long double)w.ulp * sqrtl((long double)n) * w.scale;
 
-    if (fabsl(got - w.value) <= bound) return;
+    if (fabsl((long double)got - w.value) <= bound) return;
     test_fail(__FILE__, __LINE__, "%s %s of %zu: %.17g, not %.17Lg", k->name, what, n, got,
               w.value);
 }
@@ -75,8 +75,8 @@ static struct oracle oracle_f32(const float *a, const float *b, size_t n)
     struct oracle o = {0};
 
     for (size_t i = 0; i < n; i++) {
-        long double x = a[i];
-        long double y = b[i];
+        long double x = (long double)a[i];
+        long double y = (long double)b[i];
         o.ab += x * y;
         o.aa += x * x;
         o.bb += y * y;
@@ -91,10 +91,12 @@ static struct oracle oracle_f64(const double *a, const double *b, size_t n)
     struct oracle o = {0};
 
     for (size_t i = 0; i < n; i++) {
-        o.ab += (long double)a[i] * b[i];
-        o.aa += (long double)a[i] * a[i];
-        o.bb += (long double)b[i] * b[i];
-        o.magnitude += fabsl((long double)a[i] * b[i]);
+        long double x = (long double)a[i];
+        long double y = (long double)b[i];
+        o.ab += x * y;
+        o.aa += x * x;
+        o.bb += y * y;
+        o.magnitude += fabsl(x * y);
     }
     return o;
 }
@@ -105,14 +107,16 @@ static void check_f32(const struct kernels *k, const float *a, const float *b, s
     float three[3];
 
     must_be_near(k, "dot_f32", n, (double)k->dot_f32(a, b, n),
-                 (struct wanted){o.ab, o.magnitude, FLT_EPSILON});
+                 (struct wanted){o.ab, o.magnitude, (double)FLT_EPSILON});
     must_be_near(k, "l2_f32", n, (double)k->l2_f32(a, b, n),
-                 (struct wanted){o.l2, o.l2, FLT_EPSILON});
+                 (struct wanted){o.l2, o.l2, (double)FLT_EPSILON});
     k->dots_f32(a, b, n, three);
     must_be_near(k, "dots_f32", n, (double)three[0],
-                 (struct wanted){o.ab, o.magnitude, FLT_EPSILON});
-    must_be_near(k, "dots_f32", n, (double)three[1], (struct wanted){o.aa, o.aa, FLT_EPSILON});
-    must_be_near(k, "dots_f32", n, (double)three[2], (struct wanted){o.bb, o.bb, FLT_EPSILON});
+                 (struct wanted){o.ab, o.magnitude, (double)FLT_EPSILON});
+    must_be_near(k, "dots_f32", n, (double)three[1],
+                 (struct wanted){o.aa, o.aa, (double)FLT_EPSILON});
+    must_be_near(k, "dots_f32", n, (double)three[2],
+                 (struct wanted){o.bb, o.bb, (double)FLT_EPSILON});
 }
 
 static void check_f64(const struct kernels *k, const double *a, const double *b, size_t n)
@@ -430,7 +434,7 @@ static void check_tile(const struct kernels *k)
     for (size_t i = 0; i < KERNELS_TILE_QUERIES * k->width; i++) {
         struct oracle o = oracle_f32(a32 + i / k->width * 64, b32 + i % k->width * 64, 64);
         must_be_near(k, "tile", 64, (double)whole[i],
-                     (struct wanted){o.ab, o.magnitude, FLT_EPSILON});
+                     (struct wanted){o.ab, o.magnitude, (double)FLT_EPSILON});
         CHECK(!memcmp(&whole[i], &parts[i], sizeof(float)));
     }
 }

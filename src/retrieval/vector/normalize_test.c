@@ -31,7 +31,7 @@ static long double length_f64(const double *v, size_t n)
     long double squares = 0;
 
     for (size_t i = 0; i < n; i++) {
-        squares += (long double)v[i] * v[i];
+        squares += (long double)v[i] * (long double)v[i];
     }
     return sqrtl(squares);
 }
@@ -41,7 +41,7 @@ static long double length_f32(const float *v, size_t n)
     long double squares = 0;
 
     for (size_t i = 0; i < n; i++) {
-        squares += (long double)v[i] * v[i];
+        squares += (long double)v[i] * (long double)v[i];
     }
     return sqrtl(squares);
 }
@@ -57,13 +57,14 @@ static void check_f64(size_t n)
     double unit[LEN_MAX];
     double norm;
     long double want = length_f64(a64, n);
-    double relative = 4 * DBL_EPSILON * sqrt((double)n);
+    long double relative = 4 * (long double)DBL_EPSILON * sqrtl((long double)n);
 
     memcpy(unit, a64, n * sizeof(double));
     CHECK_EQ(normalize_f64(unit, n, &norm), NORMALIZE_OK);
-    must_be_near(norm, want, relative, DBL_TRUE_MIN);
+    must_be_near((long double)norm, want, relative, (long double)DBL_TRUE_MIN);
     for (size_t i = 0; i < n; i++) {
-        must_be_near(unit[i], a64[i] / want, relative, DBL_TRUE_MIN);
+        must_be_near((long double)unit[i], (long double)a64[i] / want, relative,
+                     (long double)DBL_TRUE_MIN);
     }
 }
 
@@ -72,13 +73,15 @@ static void check_f32(size_t n)
     float unit[LEN_MAX];
     float norm;
     long double want = length_f32(a32, n);
-    double relative = 4 * (double)FLT_EPSILON * sqrt((double)n);
+    long double relative = 4 * (long double)FLT_EPSILON * sqrtl((long double)n);
 
     memcpy(unit, a32, n * sizeof(float));
     CHECK_EQ(normalize_f32(unit, n, &norm), NORMALIZE_OK);
-    if (want < FLT_MAX) must_be_near(norm, want, relative, FLT_TRUE_MIN);
+    if (want < (long double)FLT_MAX)
+        must_be_near((long double)norm, want, relative, (long double)FLT_TRUE_MIN);
     for (size_t i = 0; i < n; i++) {
-        must_be_near(unit[i], a32[i] / want, relative, FLT_TRUE_MIN);
+        must_be_near((long double)unit[i], (long double)a32[i] / want, relative,
+                     (long double)FLT_TRUE_MIN);
     }
 }
 
@@ -144,8 +147,8 @@ TEST(normalize_sees_squares_that_lost_their_bits)
     long double want_wide = length_f64(small_wide, MANY);
     CHECK_EQ(normalize_f32(small, MANY, &norm), NORMALIZE_OK);
     CHECK_EQ(normalize_f64(small_wide, MANY, &norm_wide), NORMALIZE_OK);
-    must_be_near(norm, want, 4 * FLT_EPSILON, 0);
-    must_be_near(norm_wide, want_wide, 60 * DBL_EPSILON, 0);
+    must_be_near((long double)norm, want, 4 * (long double)FLT_EPSILON, 0);
+    must_be_near((long double)norm_wide, want_wide, 60 * (long double)DBL_EPSILON, 0);
 }
 
 TEST(normalize_of_a_length_beyond_the_type_is_a_unit_vector_still)
@@ -227,16 +230,16 @@ static void check_cosines(size_t n)
     double wide;
 
     for (size_t i = 0; i < n; i++) {
-        ab += (long double)a64[i] * b64[i];
-        ab32 += (long double)a32[i] * b32[i];
+        ab += (long double)a64[i] * (long double)b64[i];
+        ab32 += (long double)a32[i] * (long double)b32[i];
     }
     CHECK_EQ(normalize_cosine_f64(a64, b64, n, &wide), NORMALIZE_OK);
-    must_be_near(wide, ab / (length_f64(a64, n) * length_f64(b64, n)), 0,
-                 4 * DBL_EPSILON * sqrtl((long double)n));
+    must_be_near((long double)wide, ab / (length_f64(a64, n) * length_f64(b64, n)), 0,
+                 4 * (long double)DBL_EPSILON * sqrtl((long double)n));
     if (length_f32(a32, n) == 0 || length_f32(b32, n) == 0 || !isfinite(length_f32(a32, n))) return;
     CHECK_EQ(normalize_cosine_f32(a32, b32, n, &cosine), NORMALIZE_OK);
-    must_be_near(cosine, ab32 / (length_f32(a32, n) * length_f32(b32, n)), 0,
-                 4 * FLT_EPSILON * sqrtl((long double)n));
+    must_be_near((long double)cosine, ab32 / (length_f32(a32, n) * length_f32(b32, n)), 0,
+                 4 * (long double)FLT_EPSILON * sqrtl((long double)n));
 }
 
 TEST(normalize_cosine_is_as_exact_at_any_size)
