@@ -1,17 +1,18 @@
 // filter_plan: how to search a segment under a filter.
 //
 // Either the matching rows are enumerated and their distances computed, which is exact; or lists
-// are scanned as without a filter, more of them in proportion to how rare matches are, and what
-// survives the first stage is tested. The costs, in nanoseconds of one core with all in memory:
+// are scanned as without a filter, more of them the rarer matches are, and what survives the first
+// stage is tested. The costs, in nanoseconds of one core with all in memory:
 //
 //     exact   rows_max * LOOK + matches * (ROW + bytes of a row / ROW_BYTES)
 //     scan    rows to scan * (bytes of a code / CODE_BYTES + SURVIVORS * (LOOK + TEST))
 //
-// and the lower one is taken. Rows to scan are those without a filter times rows per match, at most
-// all; all where there are hardly more matches than are wanted. The constants are measured on one
-// machine and their ratios matter alone: a random row of 512 bytes costs 150 ns, a code of one bit
-// a dimension 3 ns at 128, in sequence. So at 128 dimensions exact wins below some 20,000 of a
-// million rows. Pure.
+// and the lower one is taken. Rows to scan are those without a filter times the root of rows per
+// match, which is more than was measured: the nearest matches lie where more of the nearest rows
+// do. All rows are scanned where there are hardly more matches than are wanted. The constants are
+// measured on one machine and their ratios matter alone: a random row of 512 bytes costs 150 ns, a
+// code of one bit a dimension 3 ns at 128, in sequence. So at 128 dimensions exact wins below some
+// 12,000 of a million rows. Pure.
 #pragma once
 
 #include <stdint.h>

@@ -44,8 +44,9 @@ TEST(filter_plan_changes_its_way_once)
 TEST(filter_plan_scans_more_the_rarer_matches_are)
 {
     CHECK_EQ(plan(1'000'000, 128).scan_rows, 30'000);
-    CHECK_EQ(plan(500'000, 128).scan_rows, 60'000);
-    CHECK_EQ(plan(30'000, 128).scan_rows, 1'000'000);
+    CHECK_EQ(plan(250'000, 128).scan_rows, 60'000);
+    CHECK_EQ(plan(10'000, 128).scan_rows, 300'000);
+    CHECK_EQ(plan(20, 128).scan_rows, 1'000'000);
     CHECK_EQ(plan(3, 128).scan_rows, 1'000'000);
 }
 
