@@ -72,7 +72,7 @@ static void estimate_rows(struct pass *p, const uint32_t *rows, uint32_t count)
         const uint16_t *fact4 = p->fact4 + (size_t)rows[i] * 2;
         float product = p->product_step * ((float)sums[i] - p->product_zero);
         float estimate = half_to_float(fact4[0]) - half_to_float(fact4[1]) * product;
-        if (!(estimate < p->limit)) continue;
+        if (!(estimate < p->limit) || !is_wanted(p->scan, p->first_row + rows[i])) continue;
         const struct candidate one = {
             .estimate = p->base + estimate * p->scale2,
             .source = p->scan->source,
@@ -93,7 +93,6 @@ static void take_batch(struct pass *p)
     for (unsigned i = 0; i < BATCH && p->head != p->tail; i++, p->head++) {
         uint32_t row = p->rows[p->head % QUEUE];
         if (!(p->bounds[p->head % QUEUE] < p->limit)) continue;
-        if (!is_wanted(p->scan, p->first_row + row)) continue;
         rows[count++] = row;
     }
     estimate_rows(p, rows, count);
@@ -206,7 +205,6 @@ uint32_t ivf_scan_rows(const struct ivf_rows *rows, const struct ivf_query *quer
         .padded_dim = query->quantizer->padded_dim,
     };
     for (uint32_t row = 0; row < rows->count; row++) {
-        if (!is_wanted(s, rows->first_row + row)) continue;
         batch[count++] = row;
         if (count < BATCH) continue;
         estimate_rows(&p, batch, count);

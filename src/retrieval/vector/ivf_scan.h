@@ -1,9 +1,9 @@
 // ivf_scan: rows of lists to candidates, in two stages of codes.
 //
 // Stage 1 reads the one-bit codes of all rows of a list and keeps those whose lower bound beats the
-// candidates' threshold; stage 2 estimates these by their four-bit codes and offers them. Dead rows
-// and rows that the caller's test refuses are dropped between the stages, so that only survivors
-// cost a look. Belongs to one search; what it reads may be read by many.
+// candidates' threshold; stage 2 estimates these by their four-bit codes and offers them. Of the
+// few that it would offer, dead rows and those that the caller's test refuses are dropped: an
+// estimate costs less than such a look. Belongs to one search; what it reads may be read by many.
 #pragma once
 
 #include "retrieval/vector/candidates.h"
