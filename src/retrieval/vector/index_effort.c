@@ -36,7 +36,7 @@ void index_effort_scale(struct index_effort *e, uint64_t of, uint64_t matching)
     double factor = (double)of / (double)(matching ? matching : 1);
 
     e->lists = times(e->lists, factor);
-    e->patience *= (float)factor;
+    e->patience *= (float)sqrt(factor);
 }
 
 uint32_t index_effort_lists(const struct index_effort *e, uint32_t list_count)
