@@ -82,7 +82,7 @@ TEST(row_values_refuse_wrong_types_and_long_texts)
     schema_make(&s);
     buf_init(&b, ROW_VALUES_BYTES_MAX);
     CHECK_EQ(row_values_encode(&s, values, &b), ERR_TYPE);
-    values[0] = (struct column_value){COLUMN_ABSENT};
+    values[0] = (struct column_value){.type = COLUMN_ABSENT};
     values[1] = (struct column_value){.type = COLUMN_STRING, .text = {text, sizeof(text)}};
     CHECK_EQ(row_values_encode(&s, values, &b), ERR_LIMIT);
     column_schema_init(&s);
@@ -110,7 +110,7 @@ TEST(row_values_that_are_damaged_are_never_read_out_of_bounds)
         {.type = COLUMN_I64, .i64 = 7},
         {.type = COLUMN_STRING, .text = STR("de")},
         {.type = COLUMN_BOOL, .boolean = true},
-        {.type = COLUMN_F64, .f64 = NAN},
+        {.type = COLUMN_F64, .f64 = (double)NAN},
         {.type = COLUMN_STRING, .text = STR("a title")},
     };
 
