@@ -14,7 +14,7 @@ enum { ROWS = 400, PADDED_MAX = ROTATION_DIM_MAX };
 
 static const uint32_t dims[] = {1, 3, 64, 100, 128, 768, 1536, 4096};
 
-// One list, its coder and a query.
+// The first list, its coder and a query.
 struct desk {
     struct ivf_sample sample;
     struct encoder encoder;
@@ -27,11 +27,11 @@ struct desk {
 
 static struct desk *desk_new(uint32_t dim, enum metric metric)
 {
-    static const uint32_t rows[1] = {ROWS};
+    static const uint32_t rows[3] = {ROWS}; // the others are there for the origin
     struct desk *d = memory_alloc(sizeof *d);
     float relative[PADDED_MAX];
 
-    ivf_sample_init(&d->sample, dim, metric, rows, 1);
+    ivf_sample_init(&d->sample, dim, metric, rows, 3);
     const struct quantizer *q = &d->sample.view.quantizer;
     encoder_init(&d->encoder, q);
     encoder_list(&d->encoder, 0);
