@@ -11,11 +11,11 @@
 
 enum { ROWS = CODE_BLOCK_ROWS, UNIT = 64 };
 
-void code_encoder_init(struct code_encoder *e, const struct quantizer *q)
+void encoder_init(struct encoder *e, const struct quantizer *q)
 {
     size_t n = q->padded_dim;
 
-    *e = (struct code_encoder){.quantizer = q};
+    *e = (struct encoder){.quantizer = q};
     e->center = memory_alloc(3 * n * sizeof(float) + 2 * n);
     e->rotated = e->center + n;
     e->residual = e->rotated + n;
@@ -23,14 +23,14 @@ void code_encoder_init(struct code_encoder *e, const struct quantizer *q)
     e->levels[1] = e->levels[0] + n;
 }
 
-void code_encoder_done(struct code_encoder *e)
+void encoder_done(struct encoder *e)
 {
     memory_free(e->center);
-    *e = (struct code_encoder){0};
+    *e = (struct encoder){0};
 }
 
 // Rotates `row` relative to the origin into `out`.
-static void rotate(struct code_encoder *e, const float *row, float *out)
+static void rotate(struct encoder *e, const float *row, float *out)
 {
     const struct quantizer *q = e->quantizer;
     const float *origin = quantizer_origin(q);
@@ -41,7 +41,7 @@ static void rotate(struct code_encoder *e, const float *row, float *out)
     rotation_apply(q->rotation, e->residual, out);
 }
 
-void code_encoder_list(struct code_encoder *e, uint32_t list)
+void encoder_list(struct encoder *e, uint32_t list)
 {
     assert(list < e->quantizer->list_count);
     e->centroid = e->quantizer->centroids + (size_t)list * e->quantizer->dim;
@@ -49,7 +49,7 @@ void code_encoder_list(struct code_encoder *e, uint32_t list)
 }
 
 // Signs to bits; returns the sum of |r|, and in `*center` that of the centroid by the signs.
-static float take_signs(const struct code_encoder *e, uint8_t *bits, float *center)
+static float take_signs(const struct encoder *e, uint8_t *bits, float *center)
 {
     float length = 0;
     float sum = 0;
@@ -69,7 +69,7 @@ static float take_signs(const struct code_encoder *e, uint8_t *bits, float *cent
 }
 
 // Leaves the levels that resemble the residual most in levels[0], and returns the product of both.
-static float round_best(struct code_encoder *e, float deviation)
+static float round_best(struct encoder *e, float deviation)
 {
     // Steps around the best for a normal variable; which one it is depends on the row's extremes.
     static const float steps[] = {0.335F, 0.26F, 0.30F, 0.37F, 0.41F};
@@ -103,7 +103,7 @@ static void pack_nibbles(const uint8_t *levels, uint32_t n, uint8_t *out)
 
 // What the metric adds to an estimate for the residual alone, besides what its product with the
 // query adds: |r|^2, or -<c, r>.
-static float own_part(const struct code_encoder *e, const float *row, float norm2)
+static float own_part(const struct encoder *e, const float *row, float norm2)
 {
     float product = 0;
 
@@ -114,7 +114,7 @@ static float own_part(const struct code_encoder *e, const float *row, float norm
     return -product;
 }
 
-static void code_stage1(const struct code_encoder *e, float norm2, struct row_code *out)
+static void code_stage1(const struct encoder *e, float norm2, struct row_code *out)
 {
     float n = (float)e->quantizer->padded_dim;
     float times = e->quantizer->metric == METRIC_IP ? 1 : 2;
@@ -127,7 +127,7 @@ static void code_stage1(const struct code_encoder *e, float norm2, struct row_co
     out->e1 = times * sqrtf(norm2 * (1 - cosine2) / (cosine2 * (n - 1)));
 }
 
-static void code_stage2(struct code_encoder *e, float norm2, struct row_code *out)
+static void code_stage2(struct encoder *e, float norm2, struct row_code *out)
 {
     uint32_t n = e->quantizer->padded_dim;
     float product = round_best(e, sqrtf(norm2 / (float)n));
@@ -141,7 +141,7 @@ static void code_stage2(struct code_encoder *e, float norm2, struct row_code *ou
     pack_nibbles(e->levels[0], n, out->nibbles);
 }
 
-void code_encoder_row(struct code_encoder *e, const float *row, struct row_code *out)
+void encoder_row(struct encoder *e, const float *row, struct row_code *out)
 {
     uint32_t n = e->quantizer->padded_dim;
     float norm2 = 0;

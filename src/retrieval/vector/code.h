@@ -30,7 +30,7 @@ struct row_code {
     uint8_t *nibbles; // [padded_dim / 2], a row4
 };
 
-struct code_encoder {
+struct encoder {
     const struct quantizer *quantizer;
     float *center;  // the list's centroid, rotated, relative to the origin
     float *rotated; // scratch
@@ -39,14 +39,14 @@ struct code_encoder {
     const float *centroid;
 };
 
-void code_encoder_init(struct code_encoder *e, const struct quantizer *q);
-void code_encoder_done(struct code_encoder *e);
+void encoder_init(struct encoder *e, const struct quantizer *q);
+void encoder_done(struct encoder *e);
 
-// Whose rows come next; must precede code_encoder_row().
-void code_encoder_list(struct code_encoder *e, uint32_t list);
+// Whose rows come next; must precede encoder_row().
+void encoder_list(struct encoder *e, uint32_t list);
 
 // Codes `row`, of dim floats, into `out`, whose bits and nibbles have room.
-void code_encoder_row(struct code_encoder *e, const float *row, struct row_code *out);
+void encoder_row(struct encoder *e, const float *row, struct row_code *out);
 
 static inline size_t code_block_bytes(uint32_t padded_dim)
 {

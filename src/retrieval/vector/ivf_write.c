@@ -43,7 +43,7 @@ struct writing {
     struct wave waves[2];
     struct wave *encoded; // by this round
     struct wave *appended;
-    struct code_encoder *encoders; // these two: of each thread
+    struct encoder *encoders; // these two: of each thread
     uint8_t *bits;
     uint32_t next_list; // these two: what the next wave begins with
     uint32_t next_row;
@@ -75,16 +75,16 @@ static err encode_unit(struct writing *w, struct wave *v, const struct unit *u, 
     size_t block_bytes = code_block_bytes(padded_dim);
     uint8_t *code1 = v->code1 + u->wave_block * block_bytes;
     float scale = plan->lists[u->list].scale;
-    struct code_encoder *encoder = &w->encoders[thread];
+    struct encoder *encoder = &w->encoders[thread];
     struct row_code code = {.bits = w->bits + (size_t)thread * padded_dim / 8};
 
     TRY(fetch_unit(w, v, u));
     memset(code1, 0, ivf_list_blocks(u->rows) * block_bytes);
-    code_encoder_list(encoder, u->list);
+    encoder_list(encoder, u->list);
     for (uint32_t i = 0; i < u->rows; i++) {
         uint32_t row = u->wave_row + i;
         code.nibbles = v->code4 + row * code_row4_bytes(padded_dim);
-        code_encoder_row(encoder, v->raw + (size_t)row * plan->dim, &code);
+        encoder_row(encoder, v->raw + (size_t)row * plan->dim, &code);
         code_block_put(code1 + i / CODE_BLOCK_ROWS * block_bytes, padded_dim, i % CODE_BLOCK_ROWS,
                        &code, scale);
         code_fact4_put(v->fact4 + (size_t)row * 2, &code, scale);
@@ -198,11 +198,11 @@ err ivf_write(const struct ivf_write_options *o)
     w.encoders = memory_alloc(o->threads * sizeof *w.encoders);
     w.bits = memory_alloc_raw((size_t)o->threads * padded_dim / 8);
     for (unsigned i = 0; i < o->threads; i++) {
-        code_encoder_init(&w.encoders[i], o->quantizer);
+        encoder_init(&w.encoders[i], o->quantizer);
     }
     err e = run_waves(&w);
     for (unsigned i = 0; i < o->threads; i++) {
-        code_encoder_done(&w.encoders[i]);
+        encoder_done(&w.encoders[i]);
     }
     memory_free(w.encoders);
     memory_free(w.bits);

@@ -72,7 +72,7 @@ void memtable_lists_init(struct memtable_lists *l, const struct ivf_view *parent
     l->lists = memory_alloc(q->list_count * sizeof *l->lists);
     l->rows = memory_alloc(slots_max(parent, rows_max) * sizeof *l->rows);
     set_scales(l);
-    code_encoder_init(&l->encoder, q);
+    encoder_init(&l->encoder, q);
     ivf_query_init(&l->query, q->dim, q->list_count);
     l->code.bits = memory_alloc(q->padded_dim / 8);
     l->code.nibbles = memory_alloc(code_row4_bytes(q->padded_dim));
@@ -84,7 +84,7 @@ void memtable_lists_done(struct memtable_lists *l)
     memory_free(l->rows);
     memory_free(l->code.bits);
     memory_free(l->code.nibbles);
-    code_encoder_done(&l->encoder);
+    encoder_done(&l->encoder);
     ivf_query_done(&l->query);
 }
 
@@ -121,8 +121,8 @@ void memtable_lists_add(struct memtable_lists *l, uint32_t row, const float *vec
 
     ivf_query_set(&l->query, &l->parent->quantizer, vector);
     (void)ivf_query_probe(&l->query, 1, &nearest); // list 0 for want of any
-    code_encoder_list(&l->encoder, nearest.list);
-    code_encoder_row(&l->encoder, vector, &l->code);
+    encoder_list(&l->encoder, nearest.list);
+    encoder_row(&l->encoder, vector, &l->code);
     struct memtable_list *list = &l->lists[nearest.list];
     struct memtable_block *b = block_for(l, list);
     uint32_t at = b->count;

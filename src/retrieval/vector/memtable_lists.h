@@ -15,7 +15,7 @@ struct memtable_lists {
     struct memtable_list *lists;
     uint32_t *rows; // of slots; written before the slot can be found
     uint32_t slot_count;
-    struct code_encoder encoder;
+    struct encoder encoder;
     struct ivf_query query; // to find a row's list
     struct row_code code;
 };
