@@ -86,8 +86,8 @@ uint64_t index_state_memtable_bytes(const struct index *ix);
 // Follows the newest memtable by an empty one that has room for `rows`. Under `mutex`.
 void index_state_rotate(struct index *ix, uint32_t rows);
 
-// ERR_LIMIT where a view has as many parts as there may be, which a merge helps. With `flushing`, so
-// that there stays room.
+// ERR_LIMIT where a view has as many parts as there may be, which a merge helps. With `flushing`,
+// so that there stays room.
 err index_state_part_fits(struct index *ix);
 
 // Marks every row of a key dead that is not in the newest memtable. Under `mutex`.
