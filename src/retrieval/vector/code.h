@@ -14,7 +14,7 @@
 //     row4    per 64 coordinates 32 bytes: byte j has coordinate j low and j + 32 high
 //     fact4   half a4, f4
 // Factors are stored relative to the list's `scale`, a length: f and e by scale, a by its square.
-// An encoder belongs to one thread; the rest is safe from any.
+// encoder.h makes codes. Safe from any thread.
 #pragma once
 
 #include "retrieval/vector/quantizer.h"
@@ -29,24 +29,6 @@ struct row_code {
     uint8_t *bits;    // [padded_dim / 8], coordinate i is bit i % 8 of byte i / 8
     uint8_t *nibbles; // [padded_dim / 2], a row4
 };
-
-struct encoder {
-    const struct quantizer *quantizer;
-    float *center;  // the list's centroid, rotated, relative to the origin
-    float *rotated; // scratch
-    float *residual;
-    uint8_t *levels[2];
-    const float *centroid;
-};
-
-void encoder_init(struct encoder *e, const struct quantizer *q);
-void encoder_done(struct encoder *e);
-
-// Whose rows come next; must precede encoder_row().
-void encoder_list(struct encoder *e, uint32_t list);
-
-// Codes `row`, of dim floats, into `out`, whose bits and nibbles have room.
-void encoder_row(struct encoder *e, const float *row, struct row_code *out);
 
 static inline size_t code_block_bytes(uint32_t padded_dim)
 {

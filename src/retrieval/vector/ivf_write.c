@@ -2,6 +2,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "retrieval/vector/encoder.h"
 #include "retrieval/vector/key_hash.h"
 #include "retrieval/vector/parallel.h"
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "retrieval/vector/encoder.h"
 #include "retrieval/vector/ivf_scan.h"
 
 struct memtable_lists {
