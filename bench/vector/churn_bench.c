@@ -318,6 +318,7 @@ int main(int argc, char **argv)
 {
     static struct writer w;
 
+    setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2) {
         fprintf(stderr, "churn_bench FOLDER [FVECS]\n");
         return 2;

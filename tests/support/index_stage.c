@@ -1,7 +1,6 @@
 #include "support/index_stage.h"
 
 #include "base/memory.h"
-#include "retrieval/vector/index_state.h"
 #include "retrieval/vector/row_values.h"
 
 #include "support/test.h"
@@ -32,18 +31,26 @@ void index_stage_open(struct index_stage *s, uint64_t seed)
     CHECK_EQ(index_stage_reopen(s), OK);
 }
 
-void index_stage_close(struct index_stage *s)
+void index_stage_leave(struct index_stage *s)
 {
+    index_searcher_free(s->searcher);
+    s->searcher = NULL;
     index_close(s->index);
     s->index = NULL;
+}
+
+void index_stage_close(struct index_stage *s)
+{
+    index_stage_leave(s);
     fake_disk_close(&s->disk);
 }
 
 err index_stage_reopen(struct index_stage *s)
 {
-    index_close(s->index);
-    s->index = NULL;
-    return index_open(str_from_c(s->folder), &s->options, &s->index);
+    index_stage_leave(s);
+    TRY(index_open(str_from_c(s->folder), &s->options, &s->index));
+    s->searcher = index_searcher_new(s->index);
+    return OK;
 }
 
 void index_stage_vector(uint64_t key, uint32_t version, float *out)
@@ -133,66 +140,31 @@ err index_stage_load(struct index_stage *s, struct row_source *rows, uint32_t ve
 
 // ---- reading
 
-// A row as it lies somewhere.
-struct row {
-    uint64_t key;
-    const float *vector;
-    struct column_value version;
-};
-
-struct visitor {
-    void (*row)(struct visitor *v, const struct row *row);
-};
-
-static void visit(const struct index_stage *s, struct visitor *v)
+// Whether the nearest row to this vector is that of the key.
+static bool finds_itself(struct index_stage *s, uint64_t key, const float *vector)
 {
-    unsigned place = epoch_enter(&s->index->epoch);
-    const struct index_view *view = s->index->view;
+    struct nearest_hit hit;
+    const struct index_query query = {.vector = vector, .k = 1};
+    struct index_result result = {.hits = &hit};
 
-    for (uint32_t i = 0; i < view->part_count; i++) {
-        const struct index_part *p = view->parts[i];
-        for (uint32_t row = 0; row < p->segment.shape.row_count; row++) {
-            if (tombstones_has(&p->dead, row)) continue;
-            const struct row r = {p->segment.keys[row],
-                                  p->segment.raw + (size_t)row * INDEX_STAGE_DIM,
-                                  columns_get(&p->columns, row, 0)};
-            v->row(v, &r);
-        }
-    }
-    for (struct index_fresh *f = view->first; f; f = index_view_fresh_next(f)) {
-        uint32_t visible = memtable_visible(&f->table);
-        for (uint32_t row = 0; row < visible; row++) {
-            if (memtable_is_dead(&f->table, row, visible)) continue;
-            const struct row r = {memtable_key(&f->table, row), memtable_vector(&f->table, row),
-                                  row_values_get(&s->schema, memtable_values(&f->table, row), 0)};
-            v->row(v, &r);
-        }
-    }
-    epoch_leave(&s->index->epoch, place);
-}
-
-struct by_key {
-    struct visitor visitor;
-    uint64_t key;
-    uint32_t version;
-};
-
-static void match_key(struct visitor *v, const struct row *row)
-{
-    struct by_key *b = container_of(v, struct by_key, visitor);
-    float want[INDEX_STAGE_DIM];
-
-    if (row->key != b->key) return;
-    index_stage_vector(row->key, (uint32_t)row->version.i64, want);
-    bool is_whole = b->version == 0 && row->version.type == COLUMN_I64 &&
-                    memcmp(want, row->vector, sizeof want) == 0;
-    b->version = is_whole ? (uint32_t)row->version.i64 : UINT32_MAX;
+    CHECK_EQ(index_search(s->searcher, &query, &result), OK);
+    return result.count == 1 && hit.key == key && hit.distance == 0 && result.is_complete;
 }
 
 uint32_t index_stage_version(struct index_stage *s, uint64_t key)
 {
-    struct by_key b = {.visitor.row = match_key, .key = key};
+    float vector[INDEX_STAGE_DIM];
+    float want[INDEX_STAGE_DIM];
+    struct buf values;
 
-    visit(s, &b.visitor);
-    return b.version;
+    buf_init(&values, VALUES_BYTES_MAX);
+    err e = index_get(s->index, key, vector, &values);
+    struct column_value version = row_values_get(&s->schema, buf_view(&values), 0);
+    buf_done(&values);
+    if (e == ERR_ABSENT) return 0;
+    CHECK_EQ(e, OK);
+    if (version.type != COLUMN_I64) return UINT32_MAX;
+    index_stage_vector(key, (uint32_t)version.i64, want);
+    if (memcmp(want, vector, sizeof want) != 0 || !finds_itself(s, key, want)) return UINT32_MAX;
+    return (uint32_t)version.i64;
 }

@@ -18,12 +18,15 @@ struct index_stage {
     struct column_schema schema;
     struct index_options options; // for the next opening
     struct index *index;          // NULL while it is closed
+    struct index_searcher *searcher;
 };
 
 // Makes an index; it has no background, so that the same seed does the same.
 void index_stage_open(struct index_stage *s, uint64_t seed);
 void index_stage_close(struct index_stage *s);
 
+// Closes the index alone.
+void index_stage_leave(struct index_stage *s);
 err index_stage_reopen(struct index_stage *s);
 
 void index_stage_vector(uint64_t key, uint32_t version, float *out);
@@ -35,6 +38,6 @@ err index_stage_delete(struct index_stage *s, uint64_t first, uint32_t count);
 // Loads rows whose vectors are those of the version.
 err index_stage_load(struct index_stage *s, struct row_source *rows, uint32_t version);
 
-// The version of the row that is found by its key, 0 where none is, UINT32_MAX where vector and
-// column don't agree or there are two.
+// The version of the row that is found by its key and, searching, by its vector; 0 where none is
+// found by the key, UINT32_MAX where vector and column don't agree or the vector finds another row.
 uint32_t index_stage_version(struct index_stage *s, uint64_t key);

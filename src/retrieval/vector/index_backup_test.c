@@ -92,8 +92,7 @@ TEST(index_backup_that_a_power_cut_ends_is_no_index)
         CHECK_EQ(index_stage_delete(&stage, 0, 10), OK);
         fake_disk_crash_at(&stage.disk, at);
         is_done = index_backup(stage.index, str_from_c(copy)) == OK;
-        index_close(stage.index);
-        stage.index = NULL;
+        index_stage_leave(&stage);
         fake_disk_reboot(&stage.disk);
         memcpy(stage.folder, copy, strlen(copy) + 1);
         err e = index_stage_reopen(&stage);

@@ -53,9 +53,15 @@ static void model_learn(struct model *m)
 
 static void check_model(const struct model *m)
 {
+    struct index_stats stats;
+    unsigned live = 0;
+
     for (unsigned key = 0; key < KEYS; key++) {
         CHECK_EQ(index_stage_version(&stage, key), m->versions[key]);
+        live += m->versions[key] > 0;
     }
+    index_stats(stage.index, &stats);
+    CHECK_EQ(stats.rows, live);
 }
 
 static err load_rows(uint64_t first, uint32_t count, uint32_t version)
@@ -123,8 +129,7 @@ static uint64_t operations_of(uint64_t seed)
 
 static void recover(struct model *m)
 {
-    index_close(stage.index);
-    stage.index = NULL;
+    index_stage_leave(&stage);
     fake_disk_reboot(&stage.disk);
     CHECK_EQ(index_stage_reopen(&stage), OK);
     model_learn(m);

@@ -32,8 +32,8 @@ TEST(index_is_made_once_and_opens_as_it_was_made)
     CHECK_EQ(index_create(str_from_c(stage.folder), &other), ERR_IN_USE);
     CHECK_EQ(stats().dim, INDEX_STAGE_DIM);
     CHECK_EQ(index_schema(stage.index)->count, 1);
-    index_close(stage.index);
-    CHECK_EQ(index_open(str_from_c(stage.folder), &other, &stage.index), OK);
+    stage.options = other;
+    CHECK_EQ(index_stage_reopen(&stage), OK);
     CHECK_EQ(stats().dim, INDEX_STAGE_DIM);
     CHECK_STR(column_schema_name(index_schema(stage.index), 0), "version");
     index_stage_close(&stage);
