@@ -137,8 +137,17 @@ struct reader {
     pthread_t thread;
     _Atomic bool is_over;
     uint32_t count;
+    double cpu_us;                     // of all searches
     uint32_t latencies[LATENCIES_MAX]; // in microseconds
 };
+
+static double thread_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
 
 static void *read_on(void *reader)
 {
@@ -156,6 +165,7 @@ static void *read_on(void *reader)
         must(index_search(s, &query, &result));
         r->latencies[r->count++] = (uint32_t)(clock_monotonic() - start);
     }
+    r->cpu_us = thread_us();
     index_searcher_free(s);
     return NULL;
 }
@@ -182,8 +192,9 @@ static void reader_stop(struct reader *r, const char *what)
     pthread_join(r->thread, NULL);
     if (r->count == 0) must(ERR_TIMEOUT);
     qsort(r->latencies, r->count, sizeof r->latencies[0], compare_u32);
-    printf("%-22s searches %8u   p50 %6u us   p99 %6u us   p99.9 %6u us\n", what, r->count,
-           r->latencies[r->count / 2], r->latencies[r->count - 1 - r->count / 100],
+    printf("%-22s searches %8u   cpu %6.0f us   p50 %6u us   p99 %6u us   p99.9 %6u us\n", what,
+           r->count, r->cpu_us / r->count, r->latencies[r->count / 2],
+           r->latencies[r->count - 1 - r->count / 100],
            r->latencies[r->count - 1 - r->count / 1000]);
     memory_free(r);
 }
