@@ -3,8 +3,7 @@
 #include <math.h>
 
 enum {
-    CALIBRATED_K = 10, // hits that calibration.h is about
-    CANDIDATES_A_HIT = 3,
+    CALIBRATED_K = 10,  // hits that calibration.h is about
     STOPS_AT_SHARE = 3, // most searches end after one in so many of the lists that they may scan
 };
 
@@ -27,7 +26,7 @@ struct index_effort index_effort_of(const struct index_part *p, float recall, ui
 
     if (k <= CALIBRATED_K) return e;
     e.lists = times(e.lists, sqrt((double)k / CALIBRATED_K));
-    if (e.candidates < CANDIDATES_A_HIT * k) e.candidates = CANDIDATES_A_HIT * k;
+    e.candidates = times(e.candidates, (double)k / CALIBRATED_K);
     return e;
 }
 
@@ -36,7 +35,6 @@ void index_effort_scale(struct index_effort *e, uint64_t of, uint64_t matching)
     double factor = (double)of / (double)(matching ? matching : 1);
 
     e->lists = times(e->lists, factor);
-    e->patience *= (float)sqrt(factor);
 }
 
 uint32_t index_effort_lists(const struct index_effort *e, uint32_t list_count)

@@ -13,7 +13,7 @@ struct index_effort {
 // For the `k` nearest of a part that has lists.
 struct index_effort index_effort_of(const struct index_part *p, float recall, uint32_t k);
 
-// The same where but `matching` of `of` rows are wanted: a list is quiet more often then.
+// The same where but `matching` of `of` rows are wanted.
 void index_effort_scale(struct index_effort *e, uint64_t of, uint64_t matching);
 
 // Lists of `list_count` that such a search scans, about.

@@ -1,7 +1,10 @@
-// Design: a scan ends when some lists in a row brought nothing (ivf_stop.h), the more of them the
-// rarer matches are, because under a filter these may lie together, far from the query. What such a
-// scan may cost is bounded by rows_worth. Within a radius, a list brings something if it has rows
-// there; otherwise, if these are nearer than others before.
+// Design: a scan ends when some lists in a row had nothing near (ivf_stop.h). What is near is asked
+// of all rows, also of those that don't match a filter: while there are rows that are nearer than
+// the worst match so far, wherever matches lie, there may be matches that are. Under a filter
+// nothing is quiet before there are as many matches as are looked for, and the longer that took,
+// the more patience there is, because matches then lie together, far from the query. What such a
+// scan may cost is bounded by rows_worth. Within a radius, a list has something near if it has rows
+// there.
 #include "retrieval/vector/index_lists.h"
 
 #include "base/memory.h"
@@ -9,6 +12,8 @@
 
 #include <math.h>
 #include <string.h>
+
+enum { FILLING_SHARE = 8 }; // of the lists it took to find enough matches
 
 static const struct candidates full = {.count = 1, .limit = 1};
 
@@ -18,12 +23,13 @@ struct pass {
     struct index_group *group;
     struct index_source *sources; // those of the pass, of whatever group
     uint32_t count;
-    uint32_t lists;   // that are scanned
-    uint32_t at;      // the next probe
-    uint32_t done;    // lists
-    uint32_t entered; // rows of the newest list that became candidates
-    bool has_all;     // probes are all that there are; those that were done before are marked
-    bool is_enough;   // enough lists were quiet
+    uint32_t lists; // that are scanned
+    uint32_t at;    // the next probe
+    uint32_t done;  // lists
+    uint64_t near;  // rows of the newest list that are nearer than the worst candidate
+    bool has_all;   // probes are all that there are; those that were done before are marked
+    bool is_enough; // enough lists were quiet
+    float patience; // of a search without a filter
     struct ivf_stop stop;
 };
 
@@ -144,7 +150,7 @@ static void scan_part(struct pass *p, struct index_source *source, const struct 
     if (segment_touch_list(&part->segment, one->list)) source->is_damaged = true;
     if (part->dead.dead) scan->dead = part->dead.words;
     if (source->filter) scan->test = &source->test;
-    p->entered += ivf_scan_list(&part->ivf, &p->group->query, one, scan);
+    (void)ivf_scan_list(&part->ivf, &p->group->query, one, scan);
     source->rows_read += scan->rows_scanned;
     if (!source->filter || source->rows_read <= source->rows_worth) return;
     drop_candidates(p->searcher, source->number);
@@ -157,7 +163,7 @@ static void scan_fresh(struct pass *p, struct index_source *source, const struct
     const struct memtable_lists *lists = &source->fresh->table.lists;
 
     scan->test = &source->test;
-    p->entered += memtable_lists_scan(lists, &p->group->query, one, scan);
+    (void)memtable_lists_scan(lists, &p->group->query, one, scan);
 }
 
 static bool is_member(const struct pass *p, const struct index_source *source)
@@ -165,11 +171,23 @@ static bool is_member(const struct pass *p, const struct index_source *source)
     return source->way == INDEX_WAY_LISTS && &p->searcher->groups[source->group] == p->group;
 }
 
-static void scan_list(struct pass *p, const struct probe *one)
+// Whether the newest list was one quiet list too many.
+static void judge(struct pass *p, const struct probe *one)
 {
     const struct index_query *q = p->searcher->query;
+    const struct candidates *c = q->has_radius ? &full : &p->searcher->candidates;
 
-    p->entered = 0;
+    if (q->lists) return;
+    if (q->filter && c->count < c->limit) {
+        p->stop.patience = p->patience + (float)p->done / FILLING_SHARE;
+        return;
+    }
+    if (ivf_stop_after(&p->stop, one, p->near > 0, c)) p->is_enough = true;
+}
+
+static void scan_list(struct pass *p, const struct probe *one)
+{
+    p->near = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         struct index_source *source = &p->sources[i];
         struct ivf_scan scan = {
@@ -184,11 +202,10 @@ static void scan_list(struct pass *p, const struct probe *one)
             scan_fresh(p, source, one, &scan);
         }
         p->searcher->rows_scanned += scan.rows_scanned;
+        p->near += scan.rows_near;
     }
     p->done++;
-    bool is_enough =
-        ivf_stop_after(&p->stop, one, p->entered, q->has_radius ? &full : &p->searcher->candidates);
-    if (is_enough && q->lists == 0) p->is_enough = true;
+    judge(p, one);
 }
 
 // Asks the memory for the list that comes next.
@@ -209,17 +226,15 @@ void index_lists_scan(struct index_searcher *s, uint32_t group, uint32_t first, 
         .sources = &s->sources[first],
         .count = end - first,
     };
-    float patience = 0;
-
     for (uint32_t i = 0; i < p.count; i++) {
         const struct index_effort *e = &p.sources[i].effort;
         if (!is_member(&p, &p.sources[i])) continue;
         if (e->lists > p.lists) p.lists = e->lists;
-        if (e->patience > patience) patience = e->patience;
+        if (e->patience > p.patience) p.patience = e->patience;
     }
     if (p.lists == 0) return; // nobody is a member
     if (s->query->lists) p.lists = s->query->lists;
-    ivf_stop_init(&p.stop, patience);
+    ivf_stop_init(&p.stop, p.patience);
     probe(p.group, p.lists);
     while (wants_more(&p) && !index_searcher_is_late(s)) {
         const struct probe *one = next_probe(&p);

@@ -63,6 +63,7 @@ static void want_effort(struct index_searcher *s, struct index_source *source,
     source->way = INDEX_WAY_LISTS;
     source->effort = index_effort_of(part, s->recall, s->query->k);
     uint32_t candidates = source->effort.candidates * s->doubles;
+    if (source->filter) candidates += candidates / 2;
     if (s->candidates.count == 0 && s->candidates.limit < candidates) {
         index_searcher_limit(s, candidates);
     }

@@ -72,7 +72,9 @@ static void estimate_rows(struct pass *p, const uint32_t *rows, uint32_t count)
         const uint16_t *fact4 = p->fact4 + (size_t)rows[i] * 2;
         float product = p->product_step * ((float)sums[i] - p->product_zero);
         float estimate = half_to_float(fact4[0]) - half_to_float(fact4[1]) * product;
-        if (!(estimate < p->limit) || !is_wanted(p->scan, p->first_row + rows[i])) continue;
+        if (!(estimate < p->limit)) continue;
+        p->scan->rows_near++;
+        if (!is_wanted(p->scan, p->first_row + rows[i])) continue;
         const struct candidate one = {
             .estimate = p->base + estimate * p->scale2,
             .source = p->scan->source,

@@ -25,6 +25,7 @@ struct ivf_scan {
     struct row_test *test;         // NULL where all are wanted
     uint64_t rows_scanned;         // counters, added to
     uint64_t rows_survived;        // stage 1
+    uint64_t rows_near;            // stage 2, wanted or not
 };
 
 // Scans the probe's list. Returns how many of its rows became candidates.
