@@ -279,7 +279,7 @@ int main(int argc, char **argv)
     static const unsigned shares[] = {10'000, 9000, 5000, 2000, 1000, 500, 200, 100, 10, 1, 0};
 
     if (argc != 5) {
-        fprintf(stderr, "usage: search_bench FOLDER BASE QUERIES TRUTH\n");
+        fprintf(stderr, "search_bench FOLDER BASE QUERIES TRUTH\n");
         return 2;
     }
     struct set base = read_set(argv[2]);
