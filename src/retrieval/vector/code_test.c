@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "retrieval/vector/encoder.h"
 #include "retrieval/vector/half.h"
 
 #include "support/ivf_sample.h"
