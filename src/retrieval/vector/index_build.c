@@ -154,6 +154,7 @@ struct index_build_lists index_build_lists_of(const struct index_part *p)
         .centroids = p->ivf.quantizer.centroids,
         .count = p->ivf.quantizer.list_count,
         .quantizer_id = p->segment.shape.quantizer_id,
+        .calibration = &p->calibration,
     };
 }
 
@@ -172,6 +173,7 @@ static err build(struct index *ix, const struct index_build_options *o, const ui
         .centroids = o->lists.centroids,
         .list_count = o->lists.count,
         .quantizer_id = o->lists.quantizer_id,
+        .calibration = o->lists.calibration,
         .extras = o->rows->value ? &x.extras : NULL,
         .watch = o->watch,
     };

@@ -17,7 +17,8 @@ struct index_build_lists {
     const float
         *centroids; // [count][dim]; NULL: by their number rows get lists of their own or none
     uint32_t count;
-    uint64_t quantizer_id; // of the segment that has the same; 0: none has
+    uint64_t quantizer_id;                 // of the segment that has the same; 0: none has
+    const struct calibration *calibration; // of that; NULL: what these need is measured anew
 };
 
 struct index_build_options {
@@ -26,7 +27,7 @@ struct index_build_options {
     struct build_watch *watch;
 };
 
-// The lists of a part that has some.
+// The lists of a part that has some, with its calibration.
 struct index_build_lists index_build_lists_of(const struct index_part *p);
 
 // Builds a segment, which lasts, of at least one row, and opens it; no manifest names it yet. Until

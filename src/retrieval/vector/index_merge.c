@@ -239,7 +239,10 @@ static err choose_lists(struct merge *m, struct index_relist *relist,
         .cancel = &m->watch->cancel,
     };
     TRY(index_relist_make(relist, &options));
-    if (relist->advice == INDEX_RELIST_KEEP) *lists = index_build_lists_of(parent);
+    if (relist->advice == INDEX_RELIST_KEEP) {
+        *lists = index_build_lists_of(parent);
+        lists->calibration = NULL; // they hold more rows now
+    }
     if (relist->advice == INDEX_RELIST_ADAPT) {
         *lists = (struct index_build_lists){.centroids = relist->centroids, .count = relist->count};
     }
