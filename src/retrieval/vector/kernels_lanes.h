@@ -29,11 +29,37 @@ typedef double lanes_f64_there
     __attribute__((vector_size(KERNELS_LANES_BYTES), aligned(8), may_alias));
 typedef int32_t lanes_bits_there
     __attribute__((vector_size(KERNELS_LANES_BYTES), aligned(4), may_alias));
+#if KERNELS_LANES_BYTES == 64
+typedef float lanes_half __attribute__((vector_size(32)));
+typedef float lanes_half_there __attribute__((vector_size(32), aligned(4), may_alias));
+#endif
 typedef float lanes_four_there __attribute__((vector_size(16), aligned(4), may_alias));
 
 KERNELS_LANES_INLINE lanes lanes_load(const float *at)
 {
     return *(const lanes_there *)at;
+}
+
+// Whether rows come from memory, one after another, or from a cache.
+enum lanes_from { LANES_NEAR, LANES_FAR };
+
+// From memory, 64 bytes are loaded as halves: where each load is a whole cache line, the processor
+// (Zen 4 was measured) reads less far ahead, and a scan of long rows has 78 % of the bandwidth
+// instead of 94 %.
+KERNELS_LANES_INLINE lanes lanes_load_from(const float *at, enum lanes_from from)
+{
+#if KERNELS_LANES_BYTES == 64
+    if (from == LANES_FAR) {
+        // What is volatile, compilers don't make one load of.
+        lanes_half low = *(const volatile lanes_half_there *)at;
+        lanes_half high = *(const volatile lanes_half_there *)(at + 8);
+        return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                                       15);
+    }
+#else
+    (void)from; // there is but one way
+#endif
+    return lanes_load(at);
 }
 
 KERNELS_LANES_INLINE void lanes_store(float *at, lanes v)
@@ -98,13 +124,25 @@ KERNELS_LANES_INLINE lanes lanes_add(lanes sum, lanes x, lanes y, bool is_l2)
     return is_l2 ? difference * difference + sum : x * y + sum;
 }
 
-KERNELS_LANES_INLINE void lanes_step(struct lanes_sums *s, const float *x, const float *y,
-                                     bool is_l2)
+// The kind of sum, and where `y` is.
+struct lanes_kind {
+    bool is_l2;
+    enum lanes_from from;
+};
+
+KERNELS_LANES_INLINE lanes lanes_next(lanes sum, const float *x, const float *y,
+                                      struct lanes_kind kind)
 {
-    s->a = lanes_add(s->a, lanes_load(x), lanes_load(y), is_l2);
-    s->b = lanes_add(s->b, lanes_load(x + LANES), lanes_load(y + LANES), is_l2);
-    s->c = lanes_add(s->c, lanes_load(x + 2 * LANES), lanes_load(y + 2 * LANES), is_l2);
-    s->d = lanes_add(s->d, lanes_load(x + 3 * LANES), lanes_load(y + 3 * LANES), is_l2);
+    return lanes_add(sum, lanes_load(x), lanes_load_from(y, kind.from), kind.is_l2);
+}
+
+KERNELS_LANES_INLINE void lanes_step(struct lanes_sums *s, const float *x, const float *y,
+                                     struct lanes_kind kind)
+{
+    s->a = lanes_next(s->a, x, y, kind);
+    s->b = lanes_next(s->b, x + LANES, y + LANES, kind);
+    s->c = lanes_next(s->c, x + 2 * LANES, y + 2 * LANES, kind);
+    s->d = lanes_next(s->d, x + 3 * LANES, y + 3 * LANES, kind);
 }
 
 // Less than one of the lanes: too short for them.
@@ -122,49 +160,50 @@ KERNELS_LANES_INLINE float lanes_short(const float *x, const float *y, size_t n,
 // What is left of the n floats after `i` of them, fewer than four lanes; n is at least one of them.
 // The last few are read together with some before them, which are masked.
 KERNELS_LANES_INLINE float lanes_end(struct lanes_sums *s, const float *x, const float *y, size_t i,
-                                     size_t n, bool is_l2)
+                                     size_t n, struct lanes_kind kind)
 {
     if (i + LANES <= n) {
-        s->a = lanes_add(s->a, lanes_load(x + i), lanes_load(y + i), is_l2);
+        s->a = lanes_next(s->a, x + i, y + i, kind);
         i += LANES;
     }
     if (i + LANES <= n) {
-        s->b = lanes_add(s->b, lanes_load(x + i), lanes_load(y + i), is_l2);
+        s->b = lanes_next(s->b, x + i, y + i, kind);
         i += LANES;
     }
     if (i + LANES <= n) {
-        s->c = lanes_add(s->c, lanes_load(x + i), lanes_load(y + i), is_l2);
+        s->c = lanes_next(s->c, x + i, y + i, kind);
         i += LANES;
     }
     if (i < n) {
         lanes_bits mask = lanes_mask(n - i);
         lanes_bits tail_x = (lanes_bits)lanes_load(x + n - LANES) & mask;
         lanes_bits tail_y = (lanes_bits)lanes_load(y + n - LANES) & mask;
-        s->d = lanes_add(s->d, (lanes)tail_x, (lanes)tail_y, is_l2);
+        s->d = lanes_add(s->d, (lanes)tail_x, (lanes)tail_y, kind.is_l2);
     }
     return lanes_sum((s->a + s->b) + (s->c + s->d));
 }
 
-KERNELS_LANES_INLINE float lanes_one(const float *x, const float *y, size_t n, bool is_l2)
+KERNELS_LANES_INLINE float lanes_one(const float *x, const float *y, size_t n,
+                                     struct lanes_kind kind)
 {
     struct lanes_sums sums = {0};
     size_t i = 0;
 
-    if (n < LANES) return lanes_short(x, y, n, is_l2);
+    if (n < LANES) return lanes_short(x, y, n, kind.is_l2);
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        lanes_step(&sums, x + i, y + i, is_l2);
+        lanes_step(&sums, x + i, y + i, kind);
     }
-    return lanes_end(&sums, x, y, i, n, is_l2);
+    return lanes_end(&sums, x, y, i, n, kind);
 }
 
 KERNELS_LANES_TARGET static float lanes_dot_f32(const float *a, const float *b, size_t n)
 {
-    return lanes_one(a, b, n, false);
+    return lanes_one(a, b, n, (struct lanes_kind){false, LANES_NEAR});
 }
 
 KERNELS_LANES_TARGET static float lanes_l2_f32(const float *a, const float *b, size_t n)
 {
-    return lanes_one(a, b, n, true);
+    return lanes_one(a, b, n, (struct lanes_kind){true, LANES_NEAR});
 }
 
 KERNELS_LANES_TARGET static void lanes_dot_rows_f32(const float *query, const float *rows,
@@ -172,7 +211,7 @@ KERNELS_LANES_TARGET static void lanes_dot_rows_f32(const float *query, const fl
                                                     float *out)
 {
     for (size_t r = 0; r < count; r++) {
-        out[r] = lanes_one(query, rows + r * stride, n, false);
+        out[r] = lanes_one(query, rows + r * stride, n, (struct lanes_kind){false, LANES_FAR});
     }
 }
 
@@ -181,7 +220,7 @@ KERNELS_LANES_TARGET static void lanes_l2_rows_f32(const float *query, const flo
                                                    float *out)
 {
     for (size_t r = 0; r < count; r++) {
-        out[r] = lanes_one(query, rows + r * stride, n, true);
+        out[r] = lanes_one(query, rows + r * stride, n, (struct lanes_kind){true, LANES_FAR});
     }
 }
 
