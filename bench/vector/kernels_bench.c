@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #ifdef BENCH_CBLAS
 #include <cblas.h>
@@ -26,6 +27,7 @@ enum {
     BENCH_PIECES = 64,
     BENCH_BATCH = 64,
     BENCH_LIMIT = 10,
+    BENCH_LINE = 64, // rows begin at a cache line, as those of segments do
 };
 
 static double now_ns(void)
@@ -227,16 +229,25 @@ struct share {
     struct nearest nearest[BENCH_BATCH];
     struct nearest_hit hits[BENCH_BATCH][BENCH_LIMIT];
     struct exact_scratch scratch;
-    float sum;
+    uint64_t sum;
 };
 
-// The widest loads there are, and hardly anything else.
+// One load of each cache line and hardly anything else.
 static void *read_only(void *argument)
 {
     struct share *s = argument;
     const float *at = s->rows->rows + s->range.first * s->rows->dim;
+    const float *end = s->rows->rows + s->range.end * s->rows->dim;
+    uint64_t sum[4] = {0};
 
-    s->sum = kernels()->dot_f32(at, at, (s->range.end - s->range.first) * s->rows->dim);
+    for (; at < end; at += 4 * BENCH_LINE / sizeof(*at)) {
+        for (size_t i = 0; i < 4; i++) {
+            uint64_t bits;
+            memcpy(&bits, at + i * BENCH_LINE / sizeof(*at), sizeof(bits));
+            sum[i] += bits;
+        }
+    }
+    s->sum = sum[0] + sum[1] + sum[2] + sum[3];
     return NULL;
 }
 
@@ -330,7 +341,9 @@ static void print_scan(struct share *shares, const struct exact_rows *rows, unsi
 static void print_scans(void)
 {
     static const size_t dims[] = {100, 128, 768, 1536};
-    float *floats = memory_alloc((size_t)BENCH_SCAN_FLOATS * sizeof(float));
+    size_t bytes = (size_t)BENCH_SCAN_FLOATS * sizeof(float);
+    char *room = memory_alloc(bytes + BENCH_LINE);
+    float *floats = (float *)(void *)(room + BENCH_LINE - (uintptr_t)room % BENCH_LINE);
     struct share *shares = memory_alloc(2 * sizeof(*shares));
     uint64_t bits = 1;
 
@@ -349,7 +362,7 @@ static void print_scans(void)
         print_scan(shares, &rows, 2);
     }
     memory_free(shares);
-    memory_free(floats);
+    memory_free(room);
 }
 
 int main(void)
