@@ -192,6 +192,13 @@ static err read_head(struct journal *j)
     return OK;
 }
 
+static struct journal_entry entry_of(const char *group, size_t i)
+{
+    const char *at = group + 16 + i * ENTRY_BYTES;
+
+    return (struct journal_entry){get_u64(at), get_u64(at + 8)};
+}
+
 // Reads the group at the end of what was read so far. ERR_EOF: there is none, or none that may be
 // kept.
 static err read_group(struct journal *j, char *room)
@@ -207,10 +214,10 @@ static err read_group(struct journal *j, char *room)
     TRY(read_at(j->fd, room, len, j->file_bytes));
     if (get_u64(room + len - 8) != check_of(j, room, len - 8, j->file_bytes)) return ERR_EOF;
     for (size_t i = 0; i < count; i++) {
-        const char *at = room + 16 + i * ENTRY_BYTES;
-        struct journal_entry entry = {get_u64(at), get_u64(at + 8)};
-        if (entry.hash == 0) return ERR_EOF;
-        TRY(remember(j, entry));
+        if (entry_of(room, i).hash == 0) return ERR_EOF; // before any is known
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(remember(j, entry_of(room, i)));
     }
     j->mark = mark;
     j->file_bytes += len;
