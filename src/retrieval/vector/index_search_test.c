@@ -281,6 +281,10 @@ TEST(index_search_scans_as_many_lists_as_are_asked_for)
     }
     struct index_query q = {.vector = vector, .k = 1, .lists = UINT32_MAX};
     CHECK_EQ(index_model_search(m, &q, &result), 1);
+    q.lists = 1;
+    for (q.k = 30; q.k < INDEX_MODEL_KEYS; q.k *= 2) { // more hits than that have rows
+        (void)index_model_search(m, &q, &result);
+    }
     index_model_close(m);
 }
 

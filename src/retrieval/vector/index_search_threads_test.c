@@ -17,7 +17,7 @@ enum {
     KEYS = 900,
     GONE = 100, // keys from KEYS on that were there before
     BATCH = 50,
-    ROUNDS = 8,
+    ROUNDS = 4,
     READERS = 3,
     K = 4,
 };
