@@ -41,38 +41,39 @@ function bytesOf(path) {
 
 const print = (figure) => console.log(JSON.stringify(figure));
 
-export function timeBuild(store, build) {
+export async function timeBuild(store, build) {
   const start = { cpu: cpu(), wall: performance.now() };
-  build();
+  await build();
   const spent = { cpu_s: cpu() - start.cpu, wall_s: (performance.now() - start.wall) / 1e3 };
   print({ kind: "build", ...spent, bytes: bytesOf(store) });
 }
 
-export function timeOpen(open) {
+export async function timeOpen(open) {
   const start = performance.now();
-  const index = open();
+  const index = await open();
   print({ kind: "open", ms: performance.now() - start });
   return index;
 }
 
-// `one(i)` searches for query i and returns the keys of what it found. CPU time of the process.
-export function measure(setting, truth, one) {
-  for (let i = 0; i < 50; i++) one(i); // the compiler's warm-up
+// `one(i)` searches for query i and returns the keys of what it found, or a promise of them. CPU time
+// of the process. Of `count` queries, where all of them would take too long.
+export async function measure(setting, truth, one, count = truth.count) {
+  for (let i = 0; i < Math.min(50, count); i++) await one(i); // the compiler's warm-up
   let hits = 0;
   let spent = 0;
-  for (let i = 0; i < truth.count; i++) {
+  for (let i = 0; i < count; i++) {
     const start = cpu();
-    const found = one(i);
+    const found = await one(i);
     spent += cpu() - start;
     const wanted = new Set(truth.row(i).subarray(0, K));
     for (const key of found) hits += wanted.has(Number(key));
   }
-  print({ kind: "point", setting, recall: hits / (truth.count * K), us: (spent / truth.count) * 1e6 });
+  print({ kind: "point", setting, recall: hits / (count * K), us: (spent / count) * 1e6 });
 }
 
 // Calls one of { build(base, store, metric), search(store, queries, truth, metric) }.
-export function main({ build, search }) {
+export async function main({ build, search }) {
   const [mode, ...rest] = process.argv.slice(2);
-  if (mode === "build") build(readVectors(rest[0], rest[2]), rest[1], rest[2]);
-  else search(rest[0], readVectors(rest[1], rest[3]), readRows(rest[2], Int32Array), rest[3]);
+  if (mode === "build") await build(readVectors(rest[0], rest[2]), rest[1], rest[2]);
+  else await search(rest[0], readVectors(rest[1], rest[3]), readRows(rest[2], Int32Array), rest[3]);
 }

@@ -20,9 +20,9 @@ function settings() {
 }
 
 main({
-  build(base, store) {
+  async build(base, store) {
     fs.rmSync(store, { recursive: true, force: true });
-    timeBuild(store, () => {
+    await timeBuild(store, () => {
       const vectors = { name: "v", dataType: Data.VECTOR_FP32, dimension: base.dim, indexParams: indexOf(base.count) };
       const rows = zvec.ZVecCreateAndOpen(store, new zvec.ZVecCollectionSchema({ name: "rows", vectors }));
       for (let at = 0; at < base.count; at += 1000) {
@@ -33,10 +33,10 @@ main({
       rows.closeSync();
     });
   },
-  search(store, queries, truth) {
-    const rows = timeOpen(() => zvec.ZVecOpen(store));
+  async search(store, queries, truth) {
+    const rows = await timeOpen(() => zvec.ZVecOpen(store));
     for (const [name, params] of settings()) {
-      measure(name, truth, (i) => rows.querySync({ fieldName: "v", vector: Array.from(queries.row(i)), topk: K, params }).map((hit) => hit.id));
+      await measure(name, truth, (i) => rows.querySync({ fieldName: "v", vector: Array.from(queries.row(i)), topk: K, params }).map((hit) => hit.id));
     }
     rows.closeSync();
   },
