@@ -70,5 +70,5 @@ TEST(filter_plan_scans_all_where_hardly_more_match_than_are_wanted)
     CHECK_EQ(filter_plan(&in).scan_rows, 1000);
     in.k = 9;
     in.rows_guess = 20;
-    CHECK_EQ(filter_plan(&in).scan_rows, 200);
+    CHECK_EQ(filter_plan(&in).scan_rows, 28);
 }
