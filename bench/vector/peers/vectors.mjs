@@ -9,7 +9,7 @@ export function readRows(path, Type) {
   const dim = bytes.readInt32LE(0);
   const count = bytes.length / (4 + 4 * dim);
   const values = new Type(count * dim);
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < truth.count; i++) {
     const at = bytes.byteOffset + i * (4 + 4 * dim) + 4;
     values.set(new Type(bytes.buffer.slice(at, at + 4 * dim)), i * dim);
   }
@@ -56,19 +56,19 @@ export async function timeOpen(open) {
 }
 
 // `one(i)` searches for query i and returns the keys of what it found, or a promise of them. CPU time
-// of the process. Of `count` queries, where all of them would take too long.
-export async function measure(setting, truth, one, count = truth.count) {
-  for (let i = 0; i < Math.min(50, count); i++) await one(i); // the compiler's warm-up
+// of the process.
+export async function measure(setting, truth, one) {
+  for (let i = 0; i < 50; i++) await one(i); // the compiler's warm-up
   let hits = 0;
   let spent = 0;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < truth.count; i++) {
     const start = cpu();
     const found = await one(i);
     spent += cpu() - start;
     const wanted = new Set(truth.row(i).subarray(0, K));
     for (const key of found) hits += wanted.has(Number(key));
   }
-  print({ kind: "point", setting, recall: hits / (count * K), us: (spent / count) * 1e6 });
+  print({ kind: "point", setting, recall: hits / (truth.count * K), us: (spent / truth.count) * 1e6 });
 }
 
 // Calls one of { build(base, store, metric), search(store, queries, truth, metric) }.
