@@ -141,11 +141,11 @@ struct reader {
     uint32_t latencies[LATENCIES_MAX]; // in microseconds
 };
 
-static double thread_us(void)
+static double cpu_us(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
@@ -165,7 +165,7 @@ static void *read_on(void *reader)
         must(index_search(s, &query, &result));
         r->latencies[r->count++] = (uint32_t)(clock_monotonic() - start);
     }
-    r->cpu_us = thread_us();
+    r->cpu_us = cpu_us(CLOCK_THREAD_CPUTIME_ID);
     index_searcher_free(s);
     return NULL;
 }
@@ -249,8 +249,18 @@ static void write_batch(struct writer *w)
     look_for(w, ops[BATCH - 1].key);
 }
 
+// The writer's own work, without flushes and merges.
+static void tell_writer(const char *what, uint64_t rows, usec start, double cpu_before)
+{
+    double cpu = cpu_us(CLOCK_THREAD_CPUTIME_ID) - cpu_before;
+
+    printf("%-22s %.0f rows/s   cpu %.1f us a row\n", what, (double)rows / seconds_since(start),
+           cpu / (double)rows);
+}
+
 static void write_beside_reader(struct writer *w)
 {
+    double cpu = cpu_us(CLOCK_THREAD_CPUTIME_ID);
     struct reader *r = reader_start();
     usec start = clock_monotonic();
 
@@ -261,8 +271,7 @@ static void write_beside_reader(struct writer *w)
             nanosleep(&(struct timespec){.tv_nsec = 1'000'000}, NULL);
         }
     }
-    printf("%-22s %.0f rows/s of %d\n", "writer", (double)w->rows / seconds_since(start),
-           ROWS_A_SECOND);
+    tell_writer("writer", w->rows, start, cpu);
     reader_stop(r, "beside the writer");
 }
 
@@ -270,12 +279,15 @@ static void turn_over(struct writer *w)
 {
     uint64_t before = w->rows;
     usec start = clock_monotonic();
+    double cpu = cpu_us(CLOCK_THREAD_CPUTIME_ID);
+    double all = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
 
     while (w->rows < (uint64_t)TURNOVERS * ROWS) {
         write_batch(w);
     }
-    printf("%-22s %.0f rows/s\n", "as fast as it goes",
-           (double)(w->rows - before) / seconds_since(start));
+    tell_writer("as fast as it goes", w->rows - before, start, cpu);
+    printf("%-22s cpu %.1f us a row\n", "all threads",
+           (cpu_us(CLOCK_PROCESS_CPUTIME_ID) - all) / (double)(w->rows - before));
 }
 
 // ---- what is left
