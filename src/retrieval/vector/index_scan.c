@@ -14,8 +14,8 @@ enum {
     LINE_FLOATS = 16,
 };
 
-static void keep(struct index_searcher *s, struct index_source *source, uint64_t row,
-                 float distance)
+void index_scan_keep(struct index_searcher *s, struct index_source *source, uint64_t row,
+                     float distance)
 {
     if (!(distance <= s->hits.bound)) return;
     index_hits_push(&s->hits, (struct index_hit){.distance = distance,
@@ -39,7 +39,8 @@ static void scan_run(struct index_searcher *s, struct index_source *source, uint
     for (uint32_t i = 0; i < count; i++) {
         float distance = is_product ? -distances[i] : distances[i];
         if (!(distance <= s->hits.bound)) continue;
-        if (index_source_accepts(source, first + i)) keep(s, source, first + i, distance);
+        if (index_source_accepts(source, first + i))
+            index_scan_keep(s, source, first + i, distance);
     }
     s->rows_scanned += count;
     s->rows_ranked += count;
@@ -75,8 +76,8 @@ static void scan_rows(struct index_searcher *s, struct index_source *source, con
     for (uint32_t i = 0; i < count + AHEAD; i++) {
         if (i >= AHEAD) {
             const float *vector = vectors[i % AHEAD];
-            keep(s, source, rows[i - AHEAD],
-                 exact_distance(s->ix->options.metric, s->vector, vector, dim));
+            index_scan_keep(s, source, rows[i - AHEAD],
+                            exact_distance(s->ix->options.metric, s->vector, vector, dim));
         }
         if (i >= count) continue;
         if (i % LATE_ROWS == 0 && index_searcher_is_late(s)) count = i;
@@ -142,6 +143,6 @@ void index_scan_candidates(struct index_searcher *s)
         const struct candidate *one = &s->candidates.entries[i];
         struct index_source *source = &s->sources[one->source];
         if (!(one->estimate <= s->hits.bound)) break; // the others are no nearer
-        keep(s, source, row_of(source, one->row), one->estimate);
+        index_scan_keep(s, source, row_of(source, one->row), one->estimate);
     }
 }

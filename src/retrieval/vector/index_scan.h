@@ -3,6 +3,10 @@
 
 #include "retrieval/vector/index_searcher.h"
 
+// A row that lives and matches becomes a hit if it is near enough.
+void index_scan_keep(struct index_searcher *s, struct index_source *source, uint64_t row,
+                     float distance);
+
 // All rows of a source that live and match, unless the deadline comes.
 void index_scan_all(struct index_searcher *s, struct index_source *source);
 

@@ -1,6 +1,7 @@
 // Design: segments are searched first and memtables last, the newest at the end. A row that
 // replaces another enters the newest memtable before the other dies, so whoever finds the other
 // dead finds the new one afterwards; and where both were found, the newer source wins.
+#include "retrieval/vector/index_bytes.h"
 #include "retrieval/vector/index_lists.h"
 #include "retrieval/vector/index_scan.h"
 #include "retrieval/vector/parallel.h"
@@ -73,6 +74,9 @@ static void plan_part(struct index_searcher *s, struct index_source *source)
 {
     if (!source->part->has_lists || s->query->is_exact) {
         source->way = way_of_vectors(source);
+        if (source->way == INDEX_WAY_READ && index_bytes_suit(source) && !s->query->is_exact) {
+            source->way = INDEX_WAY_BYTES;
+        }
         return;
     }
     want_effort(s, source, source->part);
@@ -96,6 +100,7 @@ static void search_vectors(struct index_searcher *s, struct index_source *source
 {
     if (index_searcher_is_late(s)) return;
     if (source->way == INDEX_WAY_READ) index_scan_all(s, source);
+    if (source->way == INDEX_WAY_BYTES) index_bytes_scan(s, source);
     if (source->way == INDEX_WAY_ROWS) index_scan_matches(s, source);
 }
 

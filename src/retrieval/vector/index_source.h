@@ -12,10 +12,11 @@
 #include "retrieval/vector/index_view.h"
 
 enum index_way {
-    INDEX_WAY_NONE, // no row matches
-    INDEX_WAY_READ, // every vector is read
-    INDEX_WAY_ROWS, // the vectors of matching rows are read
-    INDEX_WAY_LISTS // some lists are scanned
+    INDEX_WAY_NONE,  // no row matches
+    INDEX_WAY_READ,  // every vector is read
+    INDEX_WAY_BYTES, // every row is read as bytes
+    INDEX_WAY_ROWS,  // the vectors of matching rows are read
+    INDEX_WAY_LISTS  // some lists are scanned
 };
 
 struct index_source {
