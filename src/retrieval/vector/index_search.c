@@ -72,9 +72,9 @@ static void want_effort(struct index_searcher *s, struct index_source *source,
 
 static void plan_part(struct index_searcher *s, struct index_source *source)
 {
-    if (!source->part->has_lists || s->query->is_exact) {
+    if (!source->part->has_lists || s->is_exact) {
         source->way = way_of_vectors(source);
-        if (source->way == INDEX_WAY_READ && index_bytes_suit(source) && !s->query->is_exact) {
+        if (source->way == INDEX_WAY_READ && index_bytes_suit(source) && !s->is_exact) {
             source->way = INDEX_WAY_BYTES;
         }
         return;
@@ -136,7 +136,7 @@ static void plan_fresh(struct index_searcher *s, struct index_source *source,
     struct index_part *parent = source->fresh->parent;
 
     source->way = INDEX_WAY_READ;
-    if (!parent || s->query->is_exact) return;
+    if (!parent || s->is_exact) return;
     if ((uint64_t)source->visible * s->ix->options.dim <= FRESH_READ_FLOATS) return;
     want_effort(s, source, parent);
     source->group = index_lists_group(s, parent);

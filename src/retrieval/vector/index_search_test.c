@@ -48,6 +48,8 @@ static void check_searches(struct index_model *m)
         CHECK(recall_of(m, q, wanted[i].queries) >= 0.9);
         q.recall = 0.999F;
         CHECK(recall_of(m, q, wanted[i].queries) >= 0.97);
+        q.recall = 1;
+        CHECK(recall_of(m, q, wanted[i].queries / 4 + 1) == 1);
     }
 }
 

@@ -128,6 +128,7 @@ err index_searcher_begin(struct index_searcher *s, const struct index_query *que
     s->rows_scanned = s->rows_ranked = 0;
     s->is_late = false;
     s->candidates = (struct candidates){0};
+    s->is_exact = query->is_exact || s->recall > CALIBRATION_RECALL_MAX;
     s->doubles = doubles;
     reserve_hits(s, query->k * doubles + INDEX_HITS_SPARE);
     arena_init_in(&s->arena, s->arena_room, sizeof s->arena_room, INDEX_SEARCHER_ARENA_BYTES);

@@ -31,6 +31,7 @@ struct index_searcher {
     const struct index_query *query;
     float *vector; // as it would be stored: [dim]
     float recall;
+    bool is_exact;
     uint32_t doubles;
     const struct index_view *view;
     struct index_source *sources;
