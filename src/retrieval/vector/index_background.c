@@ -24,6 +24,13 @@ static void sleep_on(struct index *ix, err failure)
     pthread_cond_timedwait(&ix->has_work, &ix->mutex, &until);
 }
 
+// Under `mutex`: whether so many segments wait to be merged that more of them would slow searches.
+// Where merges fail, flushes go on, or soon nobody could write.
+static bool is_behind(const struct index *ix)
+{
+    return ix->view->part_count >= INDEX_PARTS_BUSY && !ix->background;
+}
+
 static void *flush_on(void *index)
 {
     struct index *ix = index;
@@ -31,9 +38,9 @@ static void *flush_on(void *index)
 
     pthread_mutex_lock(&ix->mutex);
     while (!ix->is_closing) {
-        if (ix->frozen_count == 0 || e) sleep_on(ix, e);
+        if (ix->frozen_count == 0 || is_behind(ix) || e) sleep_on(ix, e);
         e = OK;
-        if (ix->frozen_count == 0 || ix->is_closing) continue;
+        if (ix->frozen_count == 0 || is_behind(ix) || ix->is_closing) continue;
         pthread_mutex_unlock(&ix->mutex);
         e = index_flush_oldest(ix);
         pthread_mutex_lock(&ix->mutex);
@@ -59,6 +66,7 @@ static void *merge_on(void *index)
         e = index_merge_background(ix);
         pthread_mutex_lock(&ix->mutex);
         if (e) ix->has_merge_work = true;
+        pthread_cond_broadcast(&ix->has_work); // to flushes that waited for it
     }
     pthread_mutex_unlock(&ix->mutex);
     return NULL;

@@ -99,6 +99,7 @@ static void show(struct index *ix, struct index_part *p)
     }
     v->parts[old->part_count] = index_part_hold(p);
     index_state_show(ix, v);
+    ix->has_merge_work = true;
     index_state_rotate(ix, 0); // so that new rows get the lists that there are now
     pthread_mutex_unlock(&ix->mutex);
 }

@@ -10,7 +10,7 @@
 
 enum {
     FAN_IN = 4,       // segments of one size that become one of the next
-    DEAD_SHARE = 5,   // a segment is written anew when one in so many of its rows is dead
+    DEAD_SHARE = 3,   // a segment is written anew when one in so many of its rows is dead
     SAMPLE_SHARE = 4, // the part of the memory that a sample of the rows may take
 };
 
@@ -172,6 +172,18 @@ static void choose_tier(struct merge *m, const struct index_view *v, unsigned ti
     }
 }
 
+// Those of lower tiers would have to be written anew some time, too.
+static void choose_with_smaller(struct merge *m, const struct index_view *v, struct index_part *p)
+{
+    unsigned tier = tier_of(m->ix, p);
+
+    index_inputs_add(&m->inputs, p);
+    for (uint32_t i = 0; i < v->part_count; i++) {
+        if (v->parts[i] == p) continue; // rows die meanwhile, so its tier may be a lower one by now
+        if (tier_of(m->ix, v->parts[i]) < tier) index_inputs_add(&m->inputs, v->parts[i]);
+    }
+}
+
 // Tombstones are copied before rows are looked at, so that records may go on meanwhile; what dies
 // then is seen in the moment of exchange.
 static void choose(struct merge *m, const struct index_view *v)
@@ -182,7 +194,7 @@ static void choose(struct merge *m, const struct index_view *v)
         choose_tier(m, v, tier);
     }
     for (uint32_t i = 0; i < v->part_count && m->inputs.count == 0; i++) {
-        if (is_mostly_dead(v->parts[i])) index_inputs_add(&m->inputs, v->parts[i]);
+        if (is_mostly_dead(v->parts[i])) choose_with_smaller(m, v, v->parts[i]);
     }
 }
 

@@ -4,7 +4,7 @@
 #include "retrieval/vector/index_state.h"
 
 // Merges what is due: segments of like size, once there are four of them, and what is dead for a
-// fifth. Goes on until nothing is.
+// third. Goes on until nothing is.
 err index_merge_due(struct index *ix);
 // The same on the thread in the background: told of in the index's state, and ended when it closes.
 err index_merge_background(struct index *ix);

@@ -25,6 +25,7 @@
 enum {
     INDEX_FROZEN_MAX = 2, // memtables that wait to become segments before writers wait
     INDEX_PARTS_MAX = 512,
+    INDEX_PARTS_BUSY = 48, // where merges are behind, and flushes wait for them
     INDEX_MAKING_MAX = 8,
 };
 
