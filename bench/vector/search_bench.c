@@ -1,6 +1,6 @@
 // What index_search() adds to the scan of lists inside it, and what filters cost.
 //
-//     search_bench FOLDER BASE QUERIES TRUTH       fvecs, fvecs, ivecs
+//     search_bench FOLDER BASE QUERIES TRUTH [cosine]      fvecs, fvecs, ivecs
 //
 // FOLDER is made and filled if it isn't there. The bare loop does for one segment what a search
 // must do: prepare the query, find the nearest lists, scan them until enough were quiet, rank what
@@ -13,6 +13,7 @@
 #include "retrieval/vector/index_effort.h"
 #include "retrieval/vector/index_state.h"
 #include "retrieval/vector/ivf_stop.h"
+#include "retrieval/vector/normalize.h"
 #include "retrieval/vector/rerank.h"
 #include "retrieval/vector/row_values.h"
 
@@ -56,6 +57,16 @@ static struct set read_set(const char *path)
     return s;
 }
 
+// The bare loop takes queries as they are.
+static void normalize_rows(struct set *s)
+{
+    float norm = 0;
+
+    for (size_t row = 0; row < s->count; row++) {
+        if (normalize_f32(s->rows + row * s->dim, s->dim, &norm)) must(ERR_RANGE);
+    }
+}
+
 static double cpu_us(void)
 {
     struct timespec t;
@@ -84,10 +95,11 @@ static err share_of(struct index_values *v, uint64_t row, str *out)
     return OK;
 }
 
-static struct index *open_index(const char *folder, const struct set *base)
+static struct index *open_index(const char *folder, const struct set *base, enum metric metric)
 {
     struct column_schema schema;
-    struct index_options options = {.dim = base->dim, .threads = 2, .schema = &schema};
+    struct index_options options = {
+        .dim = base->dim, .metric = metric, .threads = 2, .schema = &schema};
     struct shares shares = {.values.fetch = share_of, .schema = &schema};
     struct row_source_array rows;
     struct index *ix = NULL;
@@ -278,14 +290,15 @@ int main(int argc, char **argv)
     static const float recalls[] = {0.9F, 0.95F, 0.98F, 0.99F};
     static const unsigned shares[] = {10'000, 9000, 5000, 2000, 1000, 500, 200, 100, 10, 1, 0};
 
-    if (argc != 5) {
-        fprintf(stderr, "search_bench FOLDER BASE QUERIES TRUTH\n");
+    if (argc < 5) {
+        fprintf(stderr, "search_bench FOLDER BASE QUERIES TRUTH [cosine]\n");
         return 2;
     }
     struct set base = read_set(argv[2]);
     struct set queries = read_set(argv[3]);
     struct set truth = read_set(argv[4]);
-    struct index *ix = open_index(argv[1], &base);
+    if (argc > 5) normalize_rows(&queries);
+    struct index *ix = open_index(argv[1], &base, argc > 5 ? METRIC_COSINE : METRIC_L2);
     memory_free(base.rows);
     for (unsigned i = 0; i < sizeof recalls / sizeof *recalls; i++) {
         compare(ix, &queries, &truth, recalls[i]);
