@@ -218,6 +218,21 @@ static void expect_next(const struct pass *p)
     }
 }
 
+// Within a radius, what is estimated to be farther is of no use, but for a mistake: one of a row's
+// estimates grows with the distance of its list, whatever the radius is. That of an inner product
+// grows with the row's length, which isn't known.
+static void set_threshold(const struct pass *p)
+{
+    static const float mistake = 0.1F; // of a squared distance; several times what is usual
+    struct index_searcher *s = p->searcher;
+    const struct index_group *g = p->group;
+
+    if (!s->query->has_radius || s->ix->options.metric == METRIC_IP) return;
+    if (g->probe_count == 0 || s->candidates.count == s->candidates.limit) return;
+    float reach = g->probes[g->probe_count - 1].reach;
+    s->candidates.threshold = s->query->radius + mistake * reach * reach;
+}
+
 void index_lists_scan(struct index_searcher *s, uint32_t group, uint32_t first, uint32_t end)
 {
     struct pass p = {
@@ -236,6 +251,7 @@ void index_lists_scan(struct index_searcher *s, uint32_t group, uint32_t first, 
     if (s->query->lists) p.lists = s->query->lists;
     ivf_stop_init(&p.stop, p.patience);
     probe(p.group, p.lists);
+    set_threshold(&p);
     while (wants_more(&p) && !index_searcher_is_late(s)) {
         const struct probe *one = next_probe(&p);
         if (!one) return;

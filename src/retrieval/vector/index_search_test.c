@@ -223,6 +223,26 @@ TEST(index_search_within_a_radius_finds_what_is_there_and_no_more)
     }
 }
 
+TEST(index_search_within_a_radius_of_nothing_finds_equal_rows)
+{
+    struct index_model *m = open_model(METRIC_L2);
+    float vector[DIM];
+    struct index_query q = {.vector = vector, .k = 100, .has_radius = true};
+    struct index_result result;
+
+    index_model_load(m, 0, 4000);
+    for (unsigned n = 0; n < 10; n++) { // two of each, in lists and soon in others
+        memcpy(vector, m->raw + (size_t)n * 100 * DIM, sizeof vector);
+        index_model_put_vector(m, 5000 + n, vector);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        memcpy(vector, m->raw + (size_t)(i % 10) * 100 * DIM, sizeof vector);
+        CHECK_EQ(index_model_search(m, &q, &result), 2);
+        if (i == 9) CHECK_EQ(index_compact(m->index, true), OK);
+    }
+    index_model_close(m);
+}
+
 static usec false_time;
 static usec false_step;
 

@@ -4,7 +4,6 @@
 #include "retrieval/vector/index_write.h"
 
 #include <float.h>
-#include <math.h>
 #include <string.h>
 
 struct index_searcher *index_searcher_new(struct index *ix)
@@ -81,15 +80,6 @@ uint32_t *index_searcher_rows(struct index_searcher *s, uint64_t count)
     return s->rows;
 }
 
-// An estimate above it is too far from the radius to be a mistake.
-static float threshold_of(const struct index_searcher *s)
-{
-    static const float mistake = 0.1F; // of a squared distance; several times what is usual
-
-    if (!s->query->has_radius || s->ix->options.metric == METRIC_IP) return INFINITY;
-    return s->query->radius * (1 + mistake);
-}
-
 void index_searcher_limit(struct index_searcher *s, uint32_t limit)
 {
     if (limit > s->candidate_room) {
@@ -98,7 +88,6 @@ void index_searcher_limit(struct index_searcher *s, uint32_t limit)
         s->candidate_entries = memory_alloc_raw(limit * sizeof *s->candidate_entries);
     }
     candidates_init(&s->candidates, s->candidate_entries, limit);
-    s->candidates.threshold = threshold_of(s);
 }
 
 static void reserve_hits(struct index_searcher *s, uint32_t limit)
