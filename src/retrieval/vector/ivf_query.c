@@ -12,7 +12,6 @@ enum {
     LEVEL_MAX = 127,
     SPARE_LISTS = 16,
     SAMPLE_STRIDE = 8,
-    SAMPLE_SPARE = 8,
     AHEAD = 8,
     LISTS = QUANTIZER_BLOCK_LISTS,
 };
@@ -30,6 +29,11 @@ static void *cut(uint8_t **rest, size_t bytes)
     return part;
 }
 
+static size_t samples_of(size_t lists)
+{
+    return (lists + SAMPLE_STRIDE - 1) / SAMPLE_STRIDE;
+}
+
 void ivf_query_init(struct ivf_query *q, uint32_t dim_max, uint32_t list_count_max)
 {
     size_t n = rotation_padded_dim(dim_max);
@@ -37,7 +41,8 @@ void ivf_query_init(struct ivf_query *q, uint32_t dim_max, uint32_t list_count_m
     size_t lists = blocks * QUANTIZER_BLOCK_LISTS;
     size_t bytes = 2 * lines(n * sizeof(float)) + lines(n) + lines(n * 4) +
                    lines(lists * sizeof(float)) + lines(blocks * sizeof(float)) +
-                   lines(lists * sizeof(uint64_t));
+                   lines(samples_of(lists) * sizeof(uint64_t)) +
+                   lines((lists + 1) * sizeof(uint64_t));
 
     assert(list_count_max > 0 && list_count_max <= QUANTIZER_LISTS_MAX);
     *q = (struct ivf_query){
@@ -53,7 +58,8 @@ void ivf_query_init(struct ivf_query *q, uint32_t dim_max, uint32_t list_count_m
     q->table = cut(&rest, n * 4);
     q->scores = cut(&rest, lists * sizeof(float));
     q->block_scores = cut(&rest, blocks * sizeof(float));
-    q->keys = cut(&rest, lists * sizeof(uint64_t));
+    q->samples = cut(&rest, samples_of(lists) * sizeof(uint64_t));
+    q->keys = cut(&rest, (lists + 1) * sizeof(uint64_t));
 }
 
 void ivf_query_done(struct ivf_query *q)
@@ -222,60 +228,60 @@ static void sort_keys(uint64_t *keys, uint32_t count)
     }
 }
 
-// A score that about a quarter more than `keep` lists reach, by a sample of them.
-static float likely_limit(struct ivf_query *q, uint32_t keep)
+void ivf_query_rank(struct ivf_query *q)
 {
-    uint32_t rank = keep / SAMPLE_STRIDE * 5 / 4 + SAMPLE_SPARE;
-    uint32_t count = 0;
-
-    for (uint32_t list = 0; list < q->quantizer->list_count; list += SAMPLE_STRIDE) {
-        q->keys[count++] = key_of(q->scores[list], list);
+    score_lists(q);
+    for (uint32_t i = 0; i < samples_of(q->quantizer->list_count); i++) {
+        q->samples[i] = key_of(q->scores[i * SAMPLE_STRIDE], i * SAMPLE_STRIDE);
     }
-    if (rank >= count) return INFINITY;
-    select_keys(q->keys, count, rank);
-    return float_of(largest_key(q->keys, rank));
+    q->sample_rank = q->named = q->measured = 0;
+    q->collected = 0;
 }
 
-// The keys of all lists whose scores are within `limit`; returns how many. Which ones these are
-// can't be foreseen, so there is no branch on it but for whole blocks.
-static uint32_t collect_lists(struct ivf_query *q, float limit)
+// The key up to which there are about `count` lists, and more than were collected before.
+static uint64_t likely_limit(struct ivf_query *q, uint32_t count)
+{
+    uint32_t samples = (uint32_t)samples_of(q->quantizer->list_count);
+    uint32_t rank = count / SAMPLE_STRIDE + 1;
+    uint32_t rank_min = q->sample_rank + q->sample_rank / 8 + 1;
+
+    if (rank < rank_min) rank = rank_min;
+    if (rank >= samples) return UINT64_MAX;
+    q->sample_rank = rank;
+    select_keys(q->samples, samples, rank);
+    return largest_key(q->samples, rank);
+}
+
+// Appends the keys of lists with scores above what was collected and up to `limit`. Which ones
+// these are can't be foreseen, so there is no branch on it but for whole blocks.
+static uint32_t collect_lists(struct ivf_query *q, uint64_t limit)
 {
     uint32_t blocks = quantizer_block_count(q->quantizer->list_count);
-    uint32_t count = 0;
+    uint32_t count = q->measured;
+    uint64_t collected = q->collected;
+    float score_max = float_of(limit);
 
     for (uint32_t b = 0; b < blocks; b++) {
-        if (!(q->block_scores[b] <= limit)) continue;
+        if (limit != UINT64_MAX && !(q->block_scores[b] <= score_max)) continue;
         uint32_t end = (b + 1) * LISTS;
         if (end > q->quantizer->list_count) end = q->quantizer->list_count;
         for (uint32_t list = b * LISTS; list < end; list++) {
-            q->keys[count] = key_of(q->scores[list], list);
-            count += q->scores[list] <= limit;
+            uint64_t key = key_of(q->scores[list], list);
+            q->keys[count] = key;
+            count += (key > collected) & (key <= limit);
         }
     }
+    q->collected = limit;
     return count;
 }
 
-// The keys of the `keep` lists with the best scores, in no order; returns how many there are.
-static uint32_t best_lists(struct ivf_query *q, uint32_t keep)
+static uint64_t measure(const struct quantizer *z, const float *vector, uint32_t list)
 {
-    uint32_t count = collect_lists(q, likely_limit(q, keep));
-
-    if (count < keep) count = collect_lists(q, INFINITY);
-    if (count <= keep) return count;
-    select_keys(q->keys, count, keep);
-    return keep;
-}
-
-// The key of a list by its exact distance; leaves the square of the Euclidean one among the scores.
-static uint64_t measure(struct ivf_query *q, const struct kernels *k, uint32_t list)
-{
-    const struct quantizer *z = q->quantizer;
+    const struct kernels *k = kernels();
     const float *centroid = z->centroids + (size_t)list * z->dim;
-    float square = k->l2_f32(q->vector, centroid, z->dim);
 
-    q->scores[list] = square;
-    if (z->metric == METRIC_IP) return key_of(-k->dot_f32(q->vector, centroid, z->dim), list);
-    return key_of(square, list);
+    if (z->metric == METRIC_IP) return key_of(-k->dot_f32(vector, centroid, z->dim), list);
+    return key_of(k->l2_f32(vector, centroid, z->dim), list);
 }
 
 static void expect_centroid(const struct quantizer *z, uint32_t list)
@@ -287,27 +293,53 @@ static void expect_centroid(const struct quantizer *z, uint32_t list)
     }
 }
 
-uint32_t ivf_query_probe(struct ivf_query *q, uint32_t count, struct probe *out)
+// Has about `count` lists measured, and more than before.
+static void measure_lists(struct ivf_query *q, uint32_t count)
 {
-    const struct kernels *k = kernels();
-    uint32_t lists = q->quantizer->list_count;
-    // Scores are rounded: some more lists are measured than are asked for.
-    uint32_t spare = SPARE_LISTS + count / 8;
-    uint32_t keep = count < lists && spare < lists - count ? count + spare : lists;
+    uint32_t end = collect_lists(q, likely_limit(q, count));
 
-    score_lists(q);
-    keep = best_lists(q, keep);
-    for (uint32_t i = 0; i < keep; i++) {
-        if (i + AHEAD < keep) expect_centroid(q->quantizer, (uint32_t)q->keys[i + AHEAD]);
-        q->keys[i] = measure(q, k, (uint32_t)q->keys[i]);
+    for (uint32_t i = q->measured; i < end; i++) {
+        if (i + AHEAD < end) expect_centroid(q->quantizer, (uint32_t)q->keys[i + AHEAD]);
+        q->keys[i] = measure(q->quantizer, q->vector, (uint32_t)q->keys[i]);
     }
-    if (count > keep) count = keep;
-    select_keys(q->keys, keep, count);
-    sort_keys(q->keys, count);
+    q->measured = end;
+}
+
+static struct probe probe_of(const struct ivf_query *q, uint64_t key)
+{
+    const struct quantizer *z = q->quantizer;
+    uint32_t list = (uint32_t)key;
+    float square = float_of(key);
+
+    if (z->metric == METRIC_IP) {
+        square = kernels()->l2_f32(q->vector, z->centroids + (size_t)list * z->dim, z->dim);
+    }
+    float reach = sqrtf(square);
+    return (struct probe){float_of(key), isnan(reach) ? INFINITY : reach, list};
+}
+
+uint32_t ivf_query_next(struct ivf_query *q, uint32_t count, struct probe *out)
+{
+    uint32_t lists = q->quantizer->list_count;
+
+    if (count > lists - q->named) count = lists - q->named;
+    // Scores are rounded: some more lists are measured than are asked for.
+    uint32_t wanted = q->named + count;
+    uint32_t spare = SPARE_LISTS + count / 8;
+    while (q->collected != UINT64_MAX && q->measured < wanted + spare / 2) {
+        measure_lists(q, wanted + spare);
+    }
+    // Of a damaged coarse form lists may be passed over.
+    if (count > q->measured - q->named) count = q->measured - q->named;
+    sort_keys(q->keys + q->named, q->measured - q->named);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t list = (uint32_t)q->keys[i];
-        float reach = sqrtf(q->scores[list]);
-        out[i] = (struct probe){float_of(q->keys[i]), isnan(reach) ? INFINITY : reach, list};
+        out[i] = probe_of(q, q->keys[q->named++]);
     }
     return count;
+}
+
+uint32_t ivf_query_probe(struct ivf_query *q, uint32_t count, struct probe *out)
+{
+    ivf_query_rank(q);
+    return ivf_query_next(q, count, out);
 }

@@ -105,6 +105,47 @@ TEST(ivf_query_probes_the_nearest_lists)
     check_nearest(LISTS_MAX, 300, METRIC_L2);
 }
 
+// Names all lists in portions, which give each once and mostly nearest first.
+static void check_portions(uint32_t lists, uint32_t portion, enum metric metric)
+{
+    struct lists *l = lists_new(lists, metric);
+    uint32_t named = 0;
+    uint32_t missed = 0;
+    uint32_t count;
+
+    ivf_sample_query(&l->sample, 3 % lists, l->vector);
+    ivf_query_set(&l->query, &l->sample.view.quantizer, l->vector);
+    ivf_query_rank(&l->query);
+    while ((count = ivf_query_next(&l->query, portion, l->probes + named)) > 0) {
+        CHECK_EQ(count, lists - named < portion ? lists - named : portion);
+        for (uint32_t i = named + 1; i < named + count; i++) {
+            CHECK(l->probes[i - 1].distance <= l->probes[i].distance);
+        }
+        named += count;
+        missed += count_missed(l, named) > named / 50;
+    }
+    CHECK_EQ(named, lists);
+    CHECK_EQ(missed, 0);
+    bool is_seen[LISTS_MAX] = {false};
+    for (uint32_t i = 0; i < lists; i++) {
+        CHECK(!is_seen[l->probes[i].list]);
+        is_seen[l->probes[i].list] = true;
+    }
+    lists_free(l);
+}
+
+TEST(ivf_query_names_each_list_once_in_portions)
+{
+    static const uint32_t counts[] = {1, 16, 17, 100, 999};
+
+    for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++) {
+        check_portions(counts[i], 1, METRIC_L2);
+        check_portions(counts[i], 7, METRIC_IP);
+        check_portions(counts[i], 64, METRIC_COSINE);
+        check_portions(counts[i], LISTS_MAX, METRIC_L2);
+    }
+}
+
 TEST(ivf_query_probes_lists_of_one_centroid_alike)
 {
     struct lists *l = lists_new(200, METRIC_L2);
@@ -191,6 +232,29 @@ TEST(ivf_query_of_a_damaged_coarse_form_still_names_lists)
         ivf_query_set(&l->query, &l->sample.view.quantizer, l->vector);
         check_probes(l, ivf_query_probe(&l->query, 32, l->probes));
         check_probes(l, ivf_query_probe(&l->query, 100, l->probes));
+        lists_free(l);
+    }
+}
+
+TEST(ivf_query_of_steps_that_are_no_numbers_comes_to_an_end)
+{
+    for (unsigned which = 0; which < QUANTIZER_BLOCK_LISTS; which++) {
+        struct lists *l = lists_new(1000, METRIC_L2);
+        uint32_t n = l->sample.view.quantizer.padded_dim;
+        for (uint32_t b = 0; b < quantizer_block_count(1000); b++) {
+            uint8_t *block = l->sample.coarse + n * sizeof(float) + b * quantizer_block_bytes(n);
+            memset(block + (size_t)n * QUANTIZER_BLOCK_LISTS + which * sizeof(float), 0xff, 4);
+        }
+        ivf_sample_query(&l->sample, which, l->vector);
+        ivf_query_set(&l->query, &l->sample.view.quantizer, l->vector);
+        for (uint32_t portion = 1; portion < LISTS_MAX; portion *= 7) {
+            uint32_t named = 0;
+            ivf_query_rank(&l->query);
+            while (ivf_query_next(&l->query, portion, l->probes) > 0) {
+                named++;
+            }
+            CHECK(named > 0 && named <= 1000);
+        }
         lists_free(l);
     }
 }
