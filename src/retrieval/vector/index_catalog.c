@@ -17,15 +17,11 @@ static err take_parts(struct index_catalog *c, struct index *ix)
     return e;
 }
 
-static err save_dead(struct index_catalog *c, const struct index *ix)
+static err save_dead(struct index_catalog *c)
 {
-    bool is_new = false;
-
     for (uint32_t i = 0; i < c->count; i++) {
         struct index_part *p = c->parts[i];
-        uint64_t before = p->dead_generation;
         TRY(index_part_save_dead(p));
-        is_new |= p->dead_generation != before;
         manifest_segment_name(p->uuid, c->names[i]);
         c->segments[i] = (struct manifest_segment){
             .name = str_from_c(c->names[i]),
@@ -35,8 +31,7 @@ static err save_dead(struct index_catalog *c, const struct index *ix)
         };
         memcpy(c->segments[i].uuid, p->uuid, sizeof p->uuid);
     }
-    // Names first: that of a manifest may outlast a power cut that theirs does not.
-    return is_new ? disk_sync_folder(ix->disk, str_from_c(ix->folder)) : OK;
+    return OK;
 }
 
 err index_catalog_take(struct index *ix, struct index_catalog **out)
@@ -45,7 +40,7 @@ err index_catalog_take(struct index *ix, struct index_catalog **out)
 
     buf_init(&c->schema, MANIFEST_SCHEMA_MAX);
     err e = take_parts(c, ix);
-    if (!e) e = save_dead(c, ix);
+    if (!e) e = save_dead(c);
     if (!e) e = index_state_write_schema(ix, &c->schema);
     if (e) {
         index_catalog_drop(c);

@@ -16,8 +16,8 @@ struct index_catalog {
     struct buf schema;
 };
 
-// What is dead in the parts is in files, which last. ERR_LIMIT for too many parts; what the disk
-// fails with.
+// What is dead in the parts is in files, whose names last with that of the manifest. ERR_LIMIT for
+// too many parts; what the disk fails with.
 err index_catalog_take(struct index *ix, struct index_catalog **out);
 void index_catalog_drop(struct index_catalog *c);
 
