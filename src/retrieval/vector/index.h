@@ -112,7 +112,7 @@ struct index_query {
     uint32_t k;                  // hits wanted, 1 to INDEX_HITS_MAX
     const struct filter *filter; // NULL: all rows; its schema is the index's
     float recall;                // up to 1, which is exact; 0: the index's
-    uint32_t lists;              // to scan in each segment; 0: by recall
+    uint32_t lists;              // to scan in each segment, under a filter too; 0: by recall
     bool is_exact;               // read every vector
     bool has_radius;             // only hits at this distance or nearer
     float radius;

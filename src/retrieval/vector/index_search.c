@@ -52,6 +52,8 @@ static void plan_lists(const struct index_searcher *s, struct index_source *sour
     struct filter_plan plan = plan_of(s, source, (uint64_t)((double)rows * lists / list_count));
 
     if (plan.way == FILTER_NOTHING) source->way = INDEX_WAY_NONE;
+    source->rows_worth = UINT64_MAX;
+    if (s->query->lists) return; // the caller knows what is worth it
     if (plan.way == FILTER_EXACT_ROWS) source->way = INDEX_WAY_ROWS;
     if (plan.way != FILTER_SCAN) return;
     source->rows_worth = (uint64_t)((double)plan.scan_rows * plan.exact_ns / plan.scan_ns);
