@@ -11,9 +11,11 @@
 #include "retrieval/vector/ivf_stop.h"
 
 #include <math.h>
-#include <string.h>
 
-enum { FILLING_SHARE = 8 }; // of the lists it took to find enough matches
+enum {
+    FILLING_SHARE = 8,  // of the lists it took to find enough matches
+    PORTION_FIRST = 64, // lists that are named at once
+};
 
 static const struct candidates full = {.count = 1, .limit = 1};
 
@@ -27,7 +29,6 @@ struct pass {
     uint32_t at;    // the next probe
     uint32_t done;  // lists
     uint64_t near;  // rows of the newest list that are nearer than the worst candidate
-    bool has_all;   // probes are all that there are; those that were done before are marked
     bool is_enough; // enough lists were quiet
     float patience; // of a search without a filter
     struct ivf_stop stop;
@@ -48,11 +49,11 @@ static void reserve(struct index_group *g, const struct quantizer *q)
 {
     if (g->has_query && g->list_room >= q->list_count) return;
     if (g->has_query) ivf_query_done(&g->query);
-    memory_free(g->is_scanned);
+    memory_free(g->probes);
     g->has_query = true;
     g->list_room = q->list_count;
     ivf_query_init(&g->query, q->dim, q->list_count);
-    g->is_scanned = memory_alloc(q->list_count);
+    g->probes = memory_alloc_raw(q->list_count * sizeof *g->probes);
 }
 
 uint32_t index_lists_group(struct index_searcher *s, const struct index_part *p)
@@ -68,48 +69,23 @@ uint32_t index_lists_group(struct index_searcher *s, const struct index_part *p)
     return s->group_count - 1;
 }
 
-// Finds the nearest `count` lists.
-static void probe(struct index_group *g, uint32_t count)
-{
-    uint32_t lists = g->part->ivf.quantizer.list_count;
-
-    if (count > lists) count = lists;
-    if (count <= g->probe_count) return;
-    if (count > g->probe_room) {
-        memory_free(g->probes);
-        g->probe_room = count;
-        g->probes = memory_alloc_raw(count * sizeof *g->probes);
-    }
-    g->probe_count = ivf_query_probe(&g->query, count, g->probes);
-}
-
-// Probes all lists. Those that were nearest before need not be the first again, as lists are found
-// by rounded distances; so what is done is marked and passed over.
-static void probe_all(struct pass *p)
+// Finds the next lists: not all that may be scanned, as most searches end before.
+static void name_more(struct pass *p)
 {
     struct index_group *g = p->group;
+    uint32_t count = g->probe_count ? g->probe_count : PORTION_FIRST;
 
-    memset(g->is_scanned, false, g->list_room * sizeof *g->is_scanned);
-    for (uint32_t i = 0; i < g->probe_count; i++) {
-        g->is_scanned[g->probes[i].list] = true;
+    if (g->probe_count == 0) ivf_query_rank(&g->query);
+    if (g->probe_count < p->lists && count > p->lists - g->probe_count) {
+        count = p->lists - g->probe_count;
     }
-    p->has_all = true;
-    p->at = 0;
-    probe(g, UINT32_MAX);
+    g->probe_count += ivf_query_next(&g->query, count, g->probes + g->probe_count);
 }
 
 static const struct probe *next_probe(struct pass *p)
 {
-    struct index_group *g = p->group;
-
-    for (;;) {
-        while (p->at < g->probe_count) {
-            const struct probe *one = &g->probes[p->at++];
-            if (!p->has_all || !g->is_scanned[one->list]) return one;
-        }
-        if (p->has_all) return NULL;
-        probe_all(p);
-    }
+    if (p->at == p->group->probe_count) name_more(p);
+    return p->at < p->group->probe_count ? &p->group->probes[p->at++] : NULL;
 }
 
 static bool wants_more(const struct pass *p)
@@ -250,7 +226,6 @@ void index_lists_scan(struct index_searcher *s, uint32_t group, uint32_t first, 
     if (p.lists == 0) return; // nobody is a member
     if (s->query->lists) p.lists = s->query->lists;
     ivf_stop_init(&p.stop, p.patience);
-    probe(p.group, p.lists);
     set_threshold(&p);
     while (wants_more(&p) && !index_searcher_is_late(s)) {
         const struct probe *one = next_probe(&p);

@@ -19,7 +19,6 @@ static void free_group(struct index_group *g)
 {
     if (g->has_query) ivf_query_done(&g->query);
     memory_free(g->probes);
-    memory_free(g->is_scanned);
 }
 
 void index_searcher_free(struct index_searcher *s)

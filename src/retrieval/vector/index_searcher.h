@@ -18,8 +18,6 @@ struct index_group {
     bool has_query; // there is memory for one
     struct probe *probes;
     uint32_t probe_count;
-    uint32_t probe_room;
-    uint8_t *is_scanned; // of each list, where more probes were asked for
     uint32_t list_room;
 };
 
