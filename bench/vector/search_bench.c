@@ -24,7 +24,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { K = 10, ROUNDS = 3, SHARES = 10'000, FILTER_QUERIES = 100, LISTS_MAX = 10'000 };
+enum {
+    K = 10,
+    ROUNDS = 3,
+    PORTION_FIRST = 64,
+    SHARES = 10'000,
+    FILTER_QUERIES = 100,
+    LISTS_MAX = 10'000,
+};
 
 #define RECALL 0.95 // that a plan has to reach
 
@@ -160,10 +167,16 @@ static void bare_search(struct bare *b, const float *vector, float recall)
     struct ivf_stop stop;
 
     ivf_query_set(&b->query, &v->quantizer, vector);
-    uint32_t count = ivf_query_probe(&b->query, lists, b->probes);
+    ivf_query_rank(&b->query);
     candidates_init(&b->candidates, b->entries, effort.candidates);
     ivf_stop_init(&stop, effort.patience);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0, count = 0; i < lists; i++) {
+        if (i == count) {
+            uint32_t portion = count ? count : PORTION_FIRST;
+            if (portion > lists - count) portion = lists - count;
+            count += ivf_query_next(&b->query, portion, b->probes + count);
+            if (i == count) break;
+        }
         if (i + 1 < count) ivf_scan_expect(v, &b->probes[i + 1]);
         uint32_t entered = ivf_scan_list(v, &b->query, &b->probes[i], &scan);
         if (ivf_stop_after(&stop, &b->probes[i], entered, &b->candidates)) break;
