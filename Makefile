@@ -4,6 +4,7 @@ FUZZ_SECONDS ?= 60
 built = mkdir -p build; cmake --preset $(1) > build/$(1).log || { cat build/$(1).log; exit 1; }; \
     cmake --build --preset $(1)
 benches = $(patsubst %_bench.c,%,$(notdir $(wildcard bench/*/*_bench.c)))
+with_files = churn search # run by name, with ARGS
 
 all: ## build with sanitizers, into build/dev
 	@$(call built,dev)
@@ -18,10 +19,10 @@ fuzz: ## fuzz each target, or TARGET=json alone, for FUZZ_SECONDS
 	@$(call built,fuzz)
 	@set -e; for name in $(or $(TARGET),$(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))); do \
 	    tools/fuzz $$name $(FUZZ_SECONDS); done
-bench: ## run the benchmarks, or BENCH=json alone, from a release build
+bench: ## run the benchmarks, or BENCH=search ARGS="..." alone, from a release build
 	@$(call built,release) $(if $(benches),--target benches)
-	@set -e; for name in $(or $(BENCH),$(benches)); do \
-	    build/release/$${name}_bench; done
+	@set -e; for name in $(or $(BENCH),$(filter-out $(with_files),$(benches))); do \
+	    build/release/$${name}_bench $(ARGS); done
 release: ## the binary that users run: build/release/sluice
 	@$(call built,release)
 tsan: ## run the tests labelled threads under ThreadSanitizer
