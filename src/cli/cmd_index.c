@@ -18,6 +18,7 @@ static const struct subcommand subcommands[] = {
     {STR_INIT("verify"), "read and check everything in it", cmd_index_verify},
     {STR_INIT("compact"), "merge its segments and give back what deleted rows held",
      cmd_index_compact},
+    {STR_INIT("backup"), "make a second one of the same files", cmd_index_backup},
     {STR_INIT("bench"), "measure recall and speed of its searches", cmd_index_bench},
 };
 

@@ -14,6 +14,7 @@ int cmd_index_search(char **args);
 int cmd_index_info(char **args);
 int cmd_index_verify(char **args);
 int cmd_index_compact(char **args);
+int cmd_index_backup(char **args);
 int cmd_index_bench(char **args);
 
 // Opens the index in `folder` or says why not, and what to do; returns the exit code, COMMAND_GOOD

@@ -143,6 +143,7 @@ static int load_opened(struct import *m)
 {
     m->how.dim = m->rows.dim;
     m->how.schema = &m->schema;
+    m->how.has_no_background = true; // index compact merges
     int exit_code = cmd_index_make(m->folder, &m->how, &m->ix);
     if (exit_code) return exit_code;
     m->schema = *index_schema(m->ix);

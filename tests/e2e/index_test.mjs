@@ -98,6 +98,17 @@ test('bench measures recall against the true nearest', async () => {
   assert.match((await index('bench', at('b'), at('q.fvecs'), '--truth', at('truth.ivecs'), '-k', '11')).err, /11 nearest of each of 50/);
 });
 
+test('a backup is an index of its own', async () => {
+  assert.match(await good('backup', at('a'), at('a.backup')), /3000 rows in 1 segments/);
+  const before = await good('search', at('a'), '--like', '1000');
+  await good('import', at('a'), vectors);
+  assert.equal(await good('search', at('a.backup'), '--like', '1000'), before);
+  assert.notEqual(await good('search', at('a'), '--like', '1000'), before);
+  await good('verify', at('a.backup'));
+  const again = await index('backup', at('a'), at('a.backup'));
+  assert.deepEqual([again.code, /is there already/.test(again.err)], [1, true]);
+});
+
 test('verify finds a changed byte and says where', async () => {
   assert.match(await good('verify', at('b')), /nothing is damaged in 3000 rows/);
   const segment = readdirSync(at('b')).find((name) => /seg/.test(name));
