@@ -58,30 +58,3 @@ void code_fact4_put(uint16_t *fact4, const struct row_code *row, float scale)
     fact4[0] = to_half(row->a4 / scale / scale);
     fact4[1] = to_half(row->f4 / scale);
 }
-
-void code_block_move(uint8_t *block, uint32_t index, const uint8_t *from, uint32_t from_index,
-                     uint32_t padded_dim, float rescale)
-{
-    unsigned shift = index < 16 ? 0 : 4;
-    unsigned from_shift = from_index < 16 ? 0 : 4;
-    uint8_t *at = block + index % 16;
-    const uint8_t *from_at = from + from_index % 16;
-    const uint8_t *halves = from + (size_t)padded_dim * 4 + from_index * sizeof(uint16_t);
-    float factors[3];
-
-    for (size_t g = 0; g < padded_dim / 4; g++) {
-        put_nibble(at + 16 * g, shift, (unsigned)from_at[16 * g] >> from_shift);
-    }
-    for (unsigned k = 0; k < 3; k++) {
-        uint16_t half;
-        memcpy(&half, halves + k * ROWS * sizeof half, sizeof half);
-        factors[k] = half_to_float(half) * rescale * (k == 0 ? rescale : 1);
-    }
-    write_factors(factors_of(block, padded_dim, index), factors);
-}
-
-void code_fact4_move(uint16_t *fact4, const uint16_t *from, float rescale)
-{
-    fact4[0] = to_half(half_to_float(from[0]) * rescale * rescale);
-    fact4[1] = to_half(half_to_float(from[1]) * rescale);
-}

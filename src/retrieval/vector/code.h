@@ -49,9 +49,3 @@ void code_block_put(uint8_t *block, uint32_t padded_dim, uint32_t index, const s
                     float scale);
 // The pair of a row, likewise.
 void code_fact4_put(uint16_t *fact4, const struct row_code *row, float scale);
-
-// Copies the row at `from_index` of one block to `index` of another, of the same quantizer's list;
-// `rescale` is the scale of the source by that of the target.
-void code_block_move(uint8_t *block, uint32_t index, const uint8_t *from, uint32_t from_index,
-                     uint32_t padded_dim, float rescale);
-void code_fact4_move(uint16_t *fact4, const uint16_t *from, float rescale);

@@ -167,50 +167,6 @@ static uint16_t factor_of(const uint8_t *block, uint32_t padded_dim, unsigned wh
     return half;
 }
 
-TEST(code_block_keeps_what_was_put_beside_a_row)
-{
-    struct desk *d = desk_new(100, METRIC_L2);
-    size_t bytes = code_block_bytes(128);
-    uint8_t *block = memory_alloc(bytes);
-    uint8_t *before = memory_alloc(bytes);
-    uint8_t *moved = memory_alloc(bytes);
-
-    memcpy(block, d->sample.code1, bytes);
-    memcpy(before, block, bytes);
-    for (uint32_t i = 0; i < CODE_BLOCK_ROWS; i++) {
-        code_block_move(block, i, before, (i + 5) % CODE_BLOCK_ROWS, 128, 1);
-        code_block_move(block, i, before, i, 128, 1);
-        CHECK(memcmp(block, before, bytes) == 0);
-        code_block_move(moved, CODE_BLOCK_ROWS - 1 - i, before, i, 128, 1);
-    }
-    for (uint32_t i = 0; i < CODE_BLOCK_ROWS; i++) {
-        code_block_move(block, i, moved, CODE_BLOCK_ROWS - 1 - i, 128, 1);
-    }
-    CHECK(memcmp(block, before, bytes) == 0);
-    memory_free(block);
-    memory_free(before);
-    memory_free(moved);
-    desk_free(d);
-}
-
-TEST(code_moved_to_a_list_of_another_scale_has_the_same_factors)
-{
-    struct desk *d = desk_new(64, METRIC_L2);
-    uint8_t *block = memory_alloc(code_block_bytes(64));
-    uint16_t fact4[2];
-
-    code_block_move(block, 3, d->sample.code1, 20, 64, 0.5F); // to a scale twice as large
-    for (unsigned which = 0; which < 3; which++) {
-        float got = half_to_float(factor_of(block, 64, which, 3)) * (which == 0 ? 4 : 2);
-        CHECK(got == half_to_float(factor_of(d->sample.code1, 64, which, 20)));
-    }
-    code_fact4_move(fact4, d->sample.fact4 + 40, 0.5F);
-    CHECK(half_to_float(fact4[0]) * 4 == half_to_float(d->sample.fact4[40]));
-    CHECK(half_to_float(fact4[1]) * 2 == half_to_float(d->sample.fact4[41]));
-    memory_free(block);
-    desk_free(d);
-}
-
 TEST(code_factors_too_large_for_a_half_stay_finite)
 {
     struct desk *d = desk_new(64, METRIC_L2);
