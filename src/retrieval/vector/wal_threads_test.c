@@ -18,12 +18,18 @@ struct slow_disk {
 };
 
 static atomic_int syncs;
+static atomic_int writing; // threads that have groups to write still
+static atomic_int pending; // of them, those whose group is appended and doesn't last yet
+static atomic_bool waits_for_all;
 
 static err slow_sync(struct disk_file *f)
 {
     (void)f;
     atomic_fetch_add(&syncs, 1);
     usleep(SYNC_USEC);
+    while (atomic_load(&waits_for_all) && atomic_load(&pending) < atomic_load(&writing)) {
+        usleep(SYNC_USEC / 10);
+    }
     return OK;
 }
 
@@ -58,8 +64,11 @@ static void *write_groups(void *argument)
                 (struct wal_record){.key = w->groups * GROUP + i, .op = (uint8_t)w->number};
         }
         CHECK_EQ(wal_append(&w->desk->wal, records, GROUP, &lsn), OK);
+        atomic_fetch_add(&pending, 1);
         CHECK_EQ(wal_commit(&w->desk->wal, lsn + GROUP - 1), OK);
+        atomic_fetch_sub(&pending, 1);
     }
+    atomic_fetch_sub(&writing, 1);
     return NULL;
 }
 
@@ -105,6 +114,7 @@ static void close_desk(struct desk *d)
 
 static void start(struct desk *d, struct writer *writers)
 {
+    atomic_store(&writing, THREADS);
     for (uint64_t i = 0; i < THREADS; i++) {
         writers[i] = (struct writer){.desk = d, .number = i};
         CHECK_EQ(pthread_create(&writers[i].thread, NULL, write_groups, &writers[i]), 0);
@@ -132,14 +142,19 @@ static void check_all(struct desk *d, uint64_t records)
     CHECK_EQ(d->found.next_lsn, records + 1);
 }
 
+// A sync takes until all writers wait for one, so each is in this one or the next.
 TEST(wal_threads_share_their_syncs)
 {
     static struct desk d;
     struct writer writers[THREADS];
 
     open_desk(&d);
+    atomic_store(&d.is_over, true); // after their groups
+    atomic_store(&waits_for_all, true);
     start(&d, writers);
     uint64_t records = join(&d, writers);
+    atomic_store(&waits_for_all, false);
+    CHECK_EQ(records, THREADS * GROUPS * GROUP);
     CHECK(atomic_load(&syncs) < (int)records / GROUP / 2);
     check_all(&d, records);
     close_desk(&d);
