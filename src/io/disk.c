@@ -65,6 +65,9 @@ static err real_open(struct disk *d, str path, enum disk_mode mode, struct disk_
         close(fd);
         return ERR_TYPE;
     }
+    // Reads are as large as they are wanted. More ahead of them would be of what is reserved, and
+    // what was read once is no hole any more (real_next_written()).
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM); // a hint
     struct real_file *f = memory_new(struct real_file);
     *f = (struct real_file){.file = {.disk = d}, .fd = fd};
     *out = &f->file;
@@ -131,6 +134,14 @@ static err real_size(struct disk_file *f, uint64_t *bytes)
     TRY(err_of(fstat(fd_of(f), &about)));
     *bytes = (uint64_t)about.st_size;
     return OK;
+}
+
+static err real_next_written(struct disk_file *f, uint64_t offset, uint64_t *at)
+{
+    off_t found = lseek(fd_of(f), (off_t)offset, SEEK_DATA);
+
+    *at = found < 0 ? offset : (uint64_t)found;
+    return found < 0 && errno == ENXIO ? real_size(f, at) : OK;
 }
 
 // Not tried again: after a failure the kernel takes the lost pages for written.
@@ -224,6 +235,7 @@ static const struct disk_ops real_ops = {
     .write_at = real_write_at,
     .reserve = real_reserve,
     .size = real_size,
+    .next_written = real_next_written,
     .sync = real_sync,
     .rename = real_rename,
     .link = real_link,

@@ -39,6 +39,7 @@ struct disk_ops {
     err (*write_at)(struct disk_file *f, str bytes, uint64_t offset);
     err (*reserve)(struct disk_file *f, uint64_t bytes);
     err (*size)(struct disk_file *f, uint64_t *bytes);
+    err (*next_written)(struct disk_file *f, uint64_t offset, uint64_t *at);
     err (*sync)(struct disk_file *f);
     err (*rename)(struct disk *d, str from, str to);
     err (*link)(struct disk *d, str from, str to);
@@ -94,6 +95,13 @@ static inline err disk_reserve(struct disk_file *f, uint64_t bytes)
 static inline err disk_size(struct disk_file *f, uint64_t *bytes)
 {
     return f->disk->ops->size(f, bytes);
+}
+
+// Where something may be that was written, at `offset` or behind it: zeros lie between. The end of
+// the file where there is nothing; `offset` where the file system can't tell.
+static inline err disk_next_written(struct disk_file *f, uint64_t offset, uint64_t *at)
+{
+    return f->disk->ops->next_written(f, offset, at);
 }
 
 // Makes bytes and length last, but not the name.

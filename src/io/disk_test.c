@@ -349,3 +349,23 @@ TEST(disk_without_power_does_nothing)
              survivor(&d, STR("a"), room, 1) < 0 ? OK : ERR_IN_USE);
     fake_disk_close(&d);
 }
+
+TEST(disk_tells_where_something_was_written)
+{
+    enum { RESERVED = 4 << 20, WRITTEN = 1 << 20 };
+    struct fake_disk d;
+    uint64_t at = 0;
+
+    fake_disk_open(&d, 1);
+    struct disk_file *f = make_fake_file(&d, STR("a"));
+    CHECK_EQ(disk_reserve(f, RESERVED), OK);
+    CHECK_EQ(disk_write_at(f, STR("one"), WRITTEN), OK);
+    CHECK_EQ(disk_next_written(f, 4096, &at), OK);
+    CHECK(at > 4096 && at <= WRITTEN); // in memory, whose file system can tell
+    CHECK_EQ(disk_next_written(f, WRITTEN + 1, &at), OK);
+    CHECK_EQ(at, WRITTEN + 1);
+    CHECK_EQ(disk_next_written(f, RESERVED, &at), OK);
+    CHECK_EQ(at, RESERVED);
+    disk_close(f);
+    fake_disk_close(&d);
+}

@@ -345,6 +345,17 @@ static err fake_size(struct disk_file *file, uint64_t *bytes)
     return e;
 }
 
+static err fake_next_written(struct disk_file *file, uint64_t offset, uint64_t *at)
+{
+    struct fake_disk *d = fake_of(file->disk);
+    struct fake_file *f = file_of(file);
+
+    pthread_mutex_lock(&d->mutex);
+    err e = is_stale(d, f) ? ERR_SYSTEM : disk_next_written(f->real, offset, at);
+    pthread_mutex_unlock(&d->mutex);
+    return e;
+}
+
 static err fake_write_at(struct disk_file *file, str bytes, uint64_t offset)
 {
     struct fake_disk *d = fake_of(file->disk);
@@ -480,6 +491,7 @@ static const struct disk_ops fake_ops = {
     .write_at = fake_write_at,
     .reserve = fake_reserve,
     .size = fake_size,
+    .next_written = fake_next_written,
     .sync = fake_sync,
     .rename = fake_rename,
     .link = fake_link,

@@ -187,6 +187,19 @@ static err tell_records(struct replay *r, uint64_t lsn, const struct wal_frame *
     return body.len == 0 ? OK : ERR_DAMAGED;
 }
 
+// Goes on where the file may have something, unless that is in sight. What is reserved is read as
+// zeros, which takes milliseconds.
+static err leave_hole(const struct reader *reader, uint64_t *at)
+{
+    uint64_t written = 0;
+
+    if (*at + WAL_FRAME_HEAD_BYTES <= reader->window_start + reader->window_len) return OK;
+    TRY(disk_next_written(reader->file, *at, &written));
+    written -= written % WAL_FRAME_SECTOR_BYTES;
+    if (written > *at) *at = written;
+    return OK;
+}
+
 // Is there a frame behind the one that is bad? It has a later number, then.
 static err is_followed(struct reader *reader, bool *out)
 {
@@ -198,6 +211,8 @@ static err is_followed(struct reader *reader, bool *out)
     TRY(disk_size(reader->file, &bytes));
     for (uint64_t at = reader->offset + WAL_FRAME_SECTOR_BYTES; at < bytes;
          at += WAL_FRAME_SECTOR_BYTES) {
+        TRY(leave_hole(reader, &at));
+        if (at >= bytes) break;
         TRY(look(reader, at, WAL_FRAME_HEAD_BYTES, &head));
         if (wal_frame_read(head, reader->head.salt, &f) != OK) continue;
         *out = f.first_lsn > reader->lsn;
