@@ -9,7 +9,7 @@ export function readRows(path, Type) {
   const dim = bytes.readInt32LE(0);
   const count = bytes.length / (4 + 4 * dim);
   const values = new Type(count * dim);
-  for (let i = 0; i < truth.count; i++) {
+  for (let i = 0; i < count; i++) {
     const at = bytes.byteOffset + i * (4 + 4 * dim) + 4;
     values.set(new Type(bytes.buffer.slice(at, at + 4 * dim)), i * dim);
   }
