@@ -9,12 +9,18 @@
 #include "retrieval/vector/parallel.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 enum {
-    KEPT = IVF_TRACE_WANTED + 1, // one is the query
-    TRUTH_GRAIN = 1024,          // rows
+    TWINS_MAX = 32,
+    KEPT = IVF_TRACE_WANTED + TWINS_MAX + 1, // one is the query
+    TRUTH_GRAIN = 1024,                      // rows
 };
+
+// Behind the twins, a squared distance is as many times that of the last of them. Neighbours in
+// usual data are nearer to each other than that; where one is not, a search finds one row less.
+static const float twin_gap = 2;
 
 // Finding the truth. Threads share the rows; each keeps the nearest of its own for all queries.
 struct seeking {
@@ -39,11 +45,17 @@ struct running {
 
 struct lane {
     struct row_test test;
-    uint64_t query_row;
+    const struct ivf_trace *trace;
+    uint32_t number; // of the query
     struct ivf_query query;
     struct probe *probes;
     struct candidate *entries;
 };
+
+static uint32_t lesser(uint64_t a, uint32_t b)
+{
+    return a < b ? (uint32_t)a : b;
+}
 
 static const float *row_at(const struct ivf_trace *t, uint64_t row)
 {
@@ -79,9 +91,8 @@ static err seek_piece(struct parallel *p, uint64_t first, uint64_t end, unsigned
     return OK;
 }
 
-// The distance of the farthest of the wanted rows. `n` holds the query itself unless its equals
-// took its place, and then any of them may go for it.
-static float limit_of(struct nearest *n, uint64_t query_row)
+// Takes the query itself out, unless its equals took its place, and then any of them may go for it.
+static void drop_query(struct nearest *n, uint64_t query_row)
 {
     nearest_sort(n);
     for (uint32_t i = 0; i < n->count; i++) {
@@ -90,7 +101,24 @@ static float limit_of(struct nearest *n, uint64_t query_row)
         break;
     }
     n->count--;
-    return n->hits[n->count - 1].distance;
+}
+
+// How many of the nearest are twins. Inner products have no distance to compare.
+static uint32_t count_twins(const struct ivf_trace *t, const struct nearest *n)
+{
+    if (t->view->quantizer.metric == METRIC_IP) return 0;
+    for (uint32_t i = n->count - t->wanted; i > 0; i--) {
+        if (n->hits[i].distance > twin_gap * n->hits[i - 1].distance) return i;
+    }
+    return 0;
+}
+
+static void note_truth(struct ivf_trace *t, uint32_t query, struct nearest *n)
+{
+    drop_query(n, t->rows[query]);
+    uint32_t twins = count_twins(t, n);
+    t->twins[query] = twins ? n->hits[twins - 1].distance : -INFINITY;
+    t->limits[query] = n->hits[twins + t->wanted - 1].distance;
 }
 
 static err seek(struct seeking *s)
@@ -102,14 +130,14 @@ static err seek(struct seeking *s)
         memcpy(s->queries + (size_t)i * dim, row_at(t, t->rows[i]), dim * sizeof *s->queries);
     }
     for (size_t i = 0; i < (size_t)t->threads * t->query_count; i++) {
-        nearest_init(&s->nearest[i], s->hits + i * KEPT, t->wanted + 1);
+        nearest_init(&s->nearest[i], s->hits + i * KEPT, lesser(t->view->row_count, KEPT));
     }
     TRY(parallel_for(&s->parallel, t->threads, t->view->row_count, TRUTH_GRAIN));
     for (uint32_t i = 0; i < t->query_count; i++) {
         for (unsigned thread = 1; thread < t->threads; thread++) {
             nearest_merge(&s->nearest[i], &s->nearest[(size_t)thread * t->query_count + i]);
         }
-        t->limits[i] = limit_of(&s->nearest[i], t->rows[i]);
+        note_truth(t, i, &s->nearest[i]);
     }
     return OK;
 }
@@ -139,11 +167,6 @@ static err find_truth(struct ivf_trace *t)
     return e;
 }
 
-static uint32_t lesser(uint64_t a, uint32_t b)
-{
-    return a < b ? (uint32_t)a : b;
-}
-
 err ivf_trace_init(struct ivf_trace *t, uint64_t seed)
 {
     uint64_t others = t->view->row_count - 1;
@@ -152,6 +175,7 @@ err ivf_trace_init(struct ivf_trace *t, uint64_t seed)
     t->wanted = lesser(others, IVF_TRACE_WANTED);
     t->steps_max = lesser(t->view->quantizer.list_count, IVF_TRACE_STEPS_MAX);
     t->rows = memory_alloc_raw(t->query_count * sizeof *t->rows);
+    t->twins = memory_alloc_raw(t->query_count * sizeof *t->twins);
     t->limits = memory_alloc_raw(t->query_count * sizeof *t->limits);
     t->steps = memory_alloc_raw((size_t)t->query_count * t->steps_max * sizeof *t->steps);
     t->counts = memory_alloc(t->query_count * sizeof *t->counts);
@@ -165,10 +189,12 @@ err ivf_trace_init(struct ivf_trace *t, uint64_t seed)
 void ivf_trace_done(struct ivf_trace *t)
 {
     memory_free(t->rows);
+    memory_free(t->twins);
     memory_free(t->limits);
     memory_free(t->steps);
     memory_free(t->counts);
     t->rows = NULL;
+    t->twins = NULL;
     t->limits = NULL;
     t->steps = NULL;
     t->counts = NULL;
@@ -176,21 +202,30 @@ void ivf_trace_done(struct ivf_trace *t)
 
 // ---- the searches
 
+static float distance_to(const struct ivf_trace *t, uint32_t query, uint64_t row)
+{
+    const struct quantizer *q = &t->view->quantizer;
+
+    return exact_distance(q->metric, row_at(t, t->rows[query]), row_at(t, row), q->dim);
+}
+
+// Neither the query nor a twin.
 static bool is_another(struct row_test *test, uint64_t row)
 {
-    return row != container_of(test, struct lane, test)->query_row;
+    const struct lane *lane = container_of(test, struct lane, test);
+    const struct ivf_trace *t = lane->trace;
+
+    if (row == t->rows[lane->number]) return false;
+    return distance_to(t, lane->number, row) > t->twins[lane->number];
 }
 
 // How many of the wanted rows are among the candidates.
 static uint16_t count_hits(const struct ivf_trace *t, uint32_t query, const struct candidates *c)
 {
-    const struct quantizer *q = &t->view->quantizer;
     uint32_t hits = 0;
 
     for (uint32_t i = 0; i < c->count && hits < t->wanted; i++) {
-        float distance = exact_distance(q->metric, row_at(t, t->rows[query]),
-                                        row_at(t, c->entries[i].row), q->dim);
-        hits += distance <= t->limits[query];
+        hits += distance_to(t, query, c->entries[i].row) <= t->limits[query];
     }
     return (uint16_t)hits;
 }
@@ -204,7 +239,7 @@ static void run_query(const struct running *r, struct lane *lane, uint32_t query
     uint16_t hits = 0;
     uint32_t i = 0;
 
-    lane->query_row = t->rows[query];
+    lane->number = query;
     ivf_query_set(&lane->query, &t->view->quantizer, row_at(t, t->rows[query]));
     uint32_t count = ivf_query_probe(&lane->query, t->steps_max, lane->probes);
     candidates_init(&candidates, lane->entries, r->candidates);
@@ -248,6 +283,7 @@ err ivf_trace_run(struct ivf_trace *t, float epsilon, uint32_t candidates)
     for (unsigned i = 0; i < t->threads; i++) {
         struct lane *lane = &r.lanes[i];
         lane->test.accept = is_another;
+        lane->trace = t;
         ivf_query_init(&lane->query, q->dim, q->list_count);
         lane->probes = memory_alloc_raw(t->steps_max * sizeof *lane->probes);
         lane->entries = memory_alloc_raw(candidates * sizeof *lane->entries);

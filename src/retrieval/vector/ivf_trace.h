@@ -1,7 +1,9 @@
 // ivf_trace: what searches of an index find list after list, where the truth is known.
 //
-// Queries are rows of the index, each of which is not found by itself; the truth is the ten nearest
-// other rows, by distance, so that equal rows stand for each other. A run scans the lists as a
+// Queries are rows of the index, each of which is not found by itself, nor its twins: rows that are
+// much nearer to it than all others, such as copies with a little noise. A user's query has none of
+// these, and to find them is too easy. The truth is the ten nearest of the other rows, by distance,
+// so that equal rows stand for each other. A run scans the lists as a
 // search does, nearest first, and notes after each how many of the ten are among the candidates:
 // whatever ends a search can be tried on the notes. Belongs to one thread, which waits for others.
 #pragma once
@@ -33,6 +35,7 @@ struct ivf_trace {
     uint32_t wanted;      // rows that a query is to find
     uint32_t steps_max;
     uint64_t *rows;               // [query_count]: the queries
+    float *twins;                 // the distance of the farthest twin; below all where none is
     float *limits;                // the distance of the farthest that is wanted
     struct ivf_trace_step *steps; // [query_count][steps_max]
     uint32_t *counts;             // of steps
