@@ -1,10 +1,11 @@
 // `sluice index`: an index made of a file of vectors or of texts, searched, checked, mended, measured.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { signal, start, until } from './support/children.mjs';
 import { startMock } from './support/mock.mjs';
 import { binary } from './support/sluice.mjs';
 import { test } from './support/suite.mjs';
@@ -133,6 +134,30 @@ test('lines are embedded once, and found by a text', async () => {
   assert.match((await index(...words)).out, /40 lines embedded, 0 were there/);
   const [hit] = lines(await good('search', at('c'), 'passage 7 of many', ...service, '-k', '1'));
   assert.deepEqual([hit.key, hit.year], [8, 2007]);
+});
+
+test('a run that is killed goes on where it was, and no line is lost', async () => {
+  const count = 30_000;
+  writeFileSync(at('many.txt'), Array.from({ length: count }, (_, i) => `line ${i}`).join('\n'));
+  const words = ['embed', at('k'), at('many.txt'), '--url', mock.baseURL, '--model', 'mock', '--workers', '2'];
+  const remembered = () => (existsSync(at('k.journal')) ? statSync(at('k.journal')).size : 0);
+  for (let kills = 0; kills < 3; kills++) {
+    const before = remembered();
+    const child = start(binary, ['index', ...words]);
+    await until('lines that last', () => child.exit || remembered() > before);
+    signal(child, 'SIGKILL');
+    await child.ended;
+  }
+  const [, now, known] = /(\d+) lines embedded, (\d+) were there, 0 failed/.exec(await good(...words)).map(Number);
+  assert.equal(now + known, count);
+  assert.ok(now > 0 && known > 0, `${now} and ${known}`);
+  const [info] = lines(await good('info', at('k'), '--json'));
+  assert.equal(info.rows, count);
+  await good('verify', at('k'));
+  for (const i of [0, 1234, count - 1]) {
+    const [hit] = lines(await good('search', at('k'), `line ${i}`, '--url', mock.baseURL, '--model', 'mock', '-k', '1'));
+    assert.ok(hit.distance < 1e-6);
+  }
 });
 
 test('a tenant is asked for by name where rows have tenants', async () => {
