@@ -77,6 +77,17 @@ static err shelf_size(struct disk_file *f, uint64_t *bytes)
     return OK;
 }
 
+// As a file system would tell that keeps no zeros at all.
+static err shelf_next_written(struct disk_file *f, uint64_t offset, uint64_t *at)
+{
+    const struct shelf *s = shelf_of(f->disk);
+    size_t n = number_of(f);
+
+    for (*at = offset; *at < s->lens[n] && s->bytes[n][*at] == 0;)
+        (*at)++;
+    return OK;
+}
+
 static err shelf_list(struct disk *d, str path, struct disk_lister *l)
 {
     (void)path;
@@ -90,6 +101,7 @@ static const struct disk_ops shelf_ops = {
     .close = shelf_close,
     .read_at = shelf_read_at,
     .size = shelf_size,
+    .next_written = shelf_next_written,
     .list = shelf_list,
 };
 
