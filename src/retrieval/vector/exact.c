@@ -26,32 +26,29 @@ float exact_distance(enum metric metric, const float *query, const float *row, s
     return is_product(metric) ? -k->dot_f32(query, row, dim) : k->l2_f32(query, row, dim);
 }
 
-static bool is_dead(const struct exact_rows *r, uint64_t row)
+void exact_distances(const struct exact_run *run, const float *query, float *out)
 {
-    if (!r->dead) return false;
-    return __atomic_load_n(&r->dead[row / 64], __ATOMIC_RELAXED) >> (row % 64) & 1;
-}
+    const struct kernels *k = kernels();
 
-static void keep(const struct exact_rows *r, uint64_t row, float distance, struct nearest *nearest)
-{
-    if (!(distance <= nearest_bound(nearest)) || is_dead(r, row)) return;
-    nearest_push_close(nearest, distance, r->keys ? r->keys[row] : row);
+    if (!is_product(run->metric)) {
+        k->l2_rows_f32(query, run->rows, run->dim, run->count, run->dim, out);
+        return;
+    }
+    k->dot_rows_f32(query, run->rows, run->dim, run->count, run->dim, out);
+    for (size_t i = 0; i < run->count; i++) {
+        out[i] = -out[i];
+    }
 }
 
 static void scan_chunk(const struct exact_rows *r, uint64_t first, size_t count, const float *query,
                        struct nearest *nearest)
 {
-    const struct kernels *k = kernels();
-    const float *rows = r->rows + first * r->dim;
+    const struct exact_run run = {r->rows + first * r->dim, count, r->dim, r->metric};
     float distances[CHUNK_ROWS];
 
-    if (is_product(r->metric)) {
-        k->dot_rows_f32(query, rows, r->dim, count, r->dim, distances);
-    } else {
-        k->l2_rows_f32(query, rows, r->dim, count, r->dim, distances);
-    }
+    exact_distances(&run, query, distances);
     for (size_t i = 0; i < count; i++) {
-        keep(r, first + i, is_product(r->metric) ? -distances[i] : distances[i], nearest);
+        nearest_push(nearest, distances[i], first + i);
     }
 }
 
@@ -66,15 +63,6 @@ static void scan_few(const struct exact_rows *r, struct exact_range range,
             scan_chunk(r, first, count, b->queries + q * r->dim, &b->nearest[q]);
         }
     }
-}
-
-void exact_scan(const struct exact_rows *r, struct exact_range range, const float *query,
-                struct nearest *nearest)
-{
-    struct exact_batch one = {.queries = query, .nearest = nearest, .count = 1};
-
-    assert(range.end <= r->count);
-    scan_few(r, range, &one);
 }
 
 // How far a distance by the product may be from that of exact_distance(), as a part of the two
@@ -127,7 +115,8 @@ static void keep_near(const struct tile *t, size_t at, size_t end, const float *
 
     for (; at < end; at++) {
         uint64_t row = t->first + at;
-        keep(r, row, exact_distance(r->metric, query, r->rows + row * r->dim, r->dim), nearest);
+        const float *vector = r->rows + row * r->dim;
+        nearest_push(nearest, exact_distance(r->metric, query, vector, r->dim), row);
     }
 }
 

@@ -17,9 +17,7 @@
 enum { EXACT_QUERIES_MAX = 64, EXACT_TILE_ROWS_MAX = 256 };
 
 struct exact_rows {
-    const float *rows;    // [count][dim]
-    const uint64_t *keys; // [count]; NULL where a row's number is its key
-    const uint64_t *dead; // a bit a row that is not to be found, read atomically; may be NULL
+    const float *rows; // [count][dim]; a row's number is its key
     uint64_t count;
     size_t dim;
     enum metric metric;
@@ -37,11 +35,26 @@ struct exact_scratch {
     float query_terms[EXACT_QUERIES_MAX];
 };
 
-// The distance as both scans take it.
 float exact_distance(enum metric metric, const float *query, const float *row, size_t dim);
 
-void exact_scan(const struct exact_rows *r, struct exact_range range, const float *query,
-                struct nearest *nearest);
+// The same of `count` rows that lie one behind another, which is faster; rows[count][dim].
+struct exact_run {
+    const float *rows;
+    size_t count;
+    size_t dim;
+    enum metric metric;
+};
+void exact_distances(const struct exact_run *run, const float *query, float *out);
+
+// Asks the memory for a row that is wanted soon.
+static inline void exact_expect(const float *row, size_t dim)
+{
+    enum { LINE_FLOATS = 16 };
+
+    for (size_t i = 0; i < dim; i += LINE_FLOATS) {
+        __builtin_prefetch(row + i);
+    }
+}
 
 // queries[count][dim], and one `nearest` each.
 struct exact_batch {

@@ -15,14 +15,13 @@ enum { ROWS = 1111, QUERIES = 70, LIMIT = 12, FLOATS = 40'000 };
 
 static float rows_of[FLOATS];
 static float queries_of[FLOATS];
-static uint64_t keys_of[ROWS];
 static struct exact_scratch scratch;
 
 // Enough rows of `dim` to fill what there is, every tenth a copy of the one before.
 static struct exact_rows make_rows(size_t dim, enum metric metric, double size)
 {
     struct random r;
-    struct exact_rows e = {.rows = rows_of, .keys = keys_of, .dim = dim, .metric = metric};
+    struct exact_rows e = {.rows = rows_of, .dim = dim, .metric = metric};
 
     random_init(&r, test_seed());
     e.count = FLOATS / dim < ROWS ? FLOATS / dim : ROWS;
@@ -32,9 +31,6 @@ static struct exact_rows make_rows(size_t dim, enum metric metric, double size)
         queries_of[i] = (float)(random_normal(&r) * size);
     }
     memcpy(queries_of, rows_of, dim * sizeof(float));
-    for (size_t i = 0; i < ROWS; i++) {
-        keys_of[i] = random_u64(&r) % 5000;
-    }
     return e;
 }
 
@@ -47,15 +43,15 @@ static int compare(const void *left, const void *right)
     return a->key < b->key ? -1 : a->key > b->key;
 }
 
-// All rows that are alive, sorted. Returns how many.
+// All rows, sorted. Returns how many.
 static uint32_t oracle(const struct exact_rows *r, const float *query, struct nearest_hit *all)
 {
     uint32_t count = 0;
 
     for (uint64_t i = 0; i < r->count; i++) {
         float distance = exact_distance(r->metric, query, r->rows + i * r->dim, r->dim);
-        if (isnan(distance) || (r->dead && r->dead[i / 64] >> i % 64 & 1)) continue;
-        all[count++] = (struct nearest_hit){distance, r->keys ? r->keys[i] : i};
+        if (isnan(distance)) continue;
+        all[count++] = (struct nearest_hit){distance, i};
     }
     qsort(all, count, sizeof(*all), compare);
     return count;
@@ -92,7 +88,8 @@ static void check(const struct exact_rows *r, size_t batch)
         uint32_t count = oracle(r, queries_of + q * r->dim, all);
         must_be(&nearest[q], all, count);
         nearest_init(&alone, hits_alone, LIMIT);
-        exact_scan(r, (struct exact_range){0, r->count}, queries_of + q * r->dim, &alone);
+        struct exact_batch one = {queries_of + q * r->dim, &alone, 1};
+        exact_scan_batch(r, (struct exact_range){0, r->count}, &one, &scratch);
         must_be(&alone, all, count);
     }
 }
@@ -138,26 +135,6 @@ TEST(exact_batch_finds_the_same_where_the_product_cancels)
         }
         check(&r, QUERIES);
     }
-}
-
-TEST(exact_never_finds_dead_rows)
-{
-    uint64_t dead[ROWS / 64 + 1];
-    struct exact_rows r = make_rows(20, METRIC_L2, 1);
-    struct random random;
-
-    random_init(&random, 3);
-    r.dead = dead;
-    r.keys = NULL;
-    for (size_t i = 0; i < sizeof(dead) / sizeof(dead[0]); i++) {
-        dead[i] = random_u64(&random);
-    }
-    check(&r, 1);
-    check(&r, 64);
-    memset(dead, 0xff, sizeof(dead));
-    dead[5] = ~UINT64_C(6);
-    check(&r, 1);
-    check(&r, 64);
 }
 
 TEST(exact_never_finds_rows_of_nan_and_finds_the_others)

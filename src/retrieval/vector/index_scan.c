@@ -1,7 +1,6 @@
 #include "retrieval/vector/index_scan.h"
 
 #include "retrieval/vector/exact.h"
-#include "retrieval/vector/kernels.h"
 #include "retrieval/vector/rerank.h"
 
 #include <math.h>
@@ -11,7 +10,6 @@ enum {
     LATE_CHUNKS = 16, // between two looks at the clock
     LATE_ROWS = 1024,
     AHEAD = 8, // rows whose memory is asked for before it is read
-    LINE_FLOATS = 16,
 };
 
 void index_scan_keep(struct index_searcher *s, struct index_source *source, uint64_t row,
@@ -26,21 +24,14 @@ void index_scan_keep(struct index_searcher *s, struct index_source *source, uint
 static void scan_run(struct index_searcher *s, struct index_source *source, uint64_t first,
                      const float *rows, uint32_t count)
 {
-    const struct kernels *k = kernels();
-    uint32_t dim = s->ix->options.dim;
-    bool is_product = s->ix->options.metric == METRIC_IP;
+    const struct exact_run run = {rows, count, s->ix->options.dim, s->ix->options.metric};
     float distances[CHUNK_ROWS];
 
-    if (is_product) {
-        k->dot_rows_f32(s->vector, rows, dim, count, dim, distances);
-    } else {
-        k->l2_rows_f32(s->vector, rows, dim, count, dim, distances);
-    }
+    exact_distances(&run, s->vector, distances);
     for (uint32_t i = 0; i < count; i++) {
-        float distance = is_product ? -distances[i] : distances[i];
-        if (!(distance <= s->hits.bound)) continue;
+        if (!(distances[i] <= s->hits.bound)) continue;
         if (index_source_accepts(source, first + i))
-            index_scan_keep(s, source, first + i, distance);
+            index_scan_keep(s, source, first + i, distances[i]);
     }
     s->rows_scanned += count;
     s->rows_ranked += count;
@@ -60,13 +51,6 @@ void index_scan_all(struct index_searcher *s, struct index_source *source)
     }
 }
 
-static void expect(const float *vector, uint32_t dim)
-{
-    for (uint32_t i = 0; i < dim; i += LINE_FLOATS) {
-        __builtin_prefetch(vector + i);
-    }
-}
-
 static void scan_rows(struct index_searcher *s, struct index_source *source, const uint32_t *rows,
                       uint32_t count)
 {
@@ -83,7 +67,7 @@ static void scan_rows(struct index_searcher *s, struct index_source *source, con
         if (i % LATE_ROWS == 0 && index_searcher_is_late(s)) count = i;
         if (i >= count) continue;
         vectors[i % AHEAD] = index_source_vector(source, rows[i]);
-        expect(vectors[i % AHEAD], dim);
+        exact_expect(vectors[i % AHEAD], dim);
     }
     s->rows_scanned += count;
     s->rows_ranked += count;

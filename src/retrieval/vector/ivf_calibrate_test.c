@@ -21,6 +21,7 @@ static struct build_watch watch;
 static struct segment segment;
 static struct ivf_view view;
 static float *rows;
+static struct exact_scratch scratch;
 
 // A vector near one of `middles`.
 static void make_vector(struct random *r, unsigned middles, float *out)
@@ -108,8 +109,9 @@ static unsigned count_hits(struct ivf_query *q, const struct calibration_level *
     unsigned found = 0;
 
     nearest_init(&nearest, hits, WANTED);
-    exact_scan(&(struct exact_rows){.rows = view.raw, .count = view.row_count, .dim = DIM},
-               (struct exact_range){0, view.row_count}, vector, &nearest);
+    exact_scan_batch(&(struct exact_rows){.rows = view.raw, .count = view.row_count, .dim = DIM},
+                     (struct exact_range){0, view.row_count},
+                     &(struct exact_batch){vector, &nearest, 1}, &scratch);
     ivf_query_set(q, &view.quantizer, vector);
     uint32_t count = ivf_query_probe(q, view.quantizer.list_count, probes);
     if (count > l->lists_max) count = l->lists_max;
