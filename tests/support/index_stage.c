@@ -138,6 +138,24 @@ err index_stage_load(struct index_stage *s, struct row_source *rows, uint32_t ve
     return e;
 }
 
+err index_stage_load_rows(struct index_stage *s, uint64_t first, uint32_t count, uint32_t version)
+{
+    float *vectors = memory_alloc_raw(count * INDEX_STAGE_DIM * sizeof *vectors);
+    uint64_t *keys = memory_alloc_raw(count * sizeof *keys);
+    struct row_source_array rows;
+
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i] = first + i;
+        index_stage_vector(keys[i], version, vectors + (size_t)i * INDEX_STAGE_DIM);
+    }
+    row_source_array_init(&rows, vectors, count, INDEX_STAGE_DIM);
+    rows.keys = keys;
+    err e = index_stage_load(s, &rows.source, version);
+    memory_free(vectors);
+    memory_free(keys);
+    return e;
+}
+
 // ---- reading
 
 // Whether the nearest row to this vector is that of the key.
@@ -167,4 +185,19 @@ uint32_t index_stage_version(struct index_stage *s, uint64_t key)
     index_stage_vector(key, (uint32_t)version.i64, want);
     if (memcmp(want, vector, sizeof want) != 0 || !finds_itself(s, key, want)) return UINT32_MAX;
     return (uint32_t)version.i64;
+}
+
+void index_stage_check(struct index_stage *s, uint64_t first, uint32_t count, uint32_t version)
+{
+    for (uint64_t key = first; key < first + count; key++) {
+        CHECK_EQ(index_stage_version(s, key), version);
+    }
+}
+
+struct index_stats index_stage_stats(struct index_stage *s)
+{
+    struct index_stats stats;
+
+    index_stats(s->index, &stats);
+    return stats;
 }

@@ -37,7 +37,14 @@ err index_stage_delete(struct index_stage *s, uint64_t first, uint32_t count);
 
 // Loads rows whose vectors are those of the version.
 err index_stage_load(struct index_stage *s, struct row_source *rows, uint32_t version);
+// The same with each key from `first` on.
+err index_stage_load_rows(struct index_stage *s, uint64_t first, uint32_t count, uint32_t version);
 
 // The version of the row that is found by its key and, searching, by its vector; 0 where none is
 // found by the key, UINT32_MAX where vector and column don't agree or the vector finds another row.
 uint32_t index_stage_version(struct index_stage *s, uint64_t key);
+
+// Each key from `first` on has this version.
+void index_stage_check(struct index_stage *s, uint64_t first, uint32_t count, uint32_t version);
+
+struct index_stats index_stage_stats(struct index_stage *s);

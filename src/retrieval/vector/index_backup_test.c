@@ -15,13 +15,6 @@ static void start(void)
     snprintf(copy, sizeof copy, "%s/copy", stage.disk.folder);
 }
 
-static void check_rows(uint64_t first, uint32_t count, uint32_t version)
-{
-    for (uint64_t key = first; key < first + count; key++) {
-        CHECK_EQ(index_stage_version(&stage, key), version);
-    }
-}
-
 // Goes on with the backup instead.
 static void open_copy(void)
 {
@@ -39,22 +32,22 @@ TEST(index_backup_holds_what_was_there_and_goes_its_own_way)
     CHECK_EQ(index_backup(stage.index, str_from_c(copy)), OK);
     CHECK_EQ(index_stage_put(&stage, 0, 300, 3), OK);
     CHECK_EQ(index_compact(stage.index, true), OK);
-    check_rows(0, 300, 3);
+    index_stage_check(&stage, 0, 300, 3);
 
     open_copy();
     for (unsigned i = 0; i < 2; i++) {
-        check_rows(0, 10, 0);
-        check_rows(10, 90, 1);
-        check_rows(100, 50, 2);
-        check_rows(150, 150, 1);
+        index_stage_check(&stage, 0, 10, 0);
+        index_stage_check(&stage, 10, 90, 1);
+        index_stage_check(&stage, 100, 50, 2);
+        index_stage_check(&stage, 150, 150, 1);
         CHECK_EQ(index_stage_reopen(&stage), OK);
     }
     CHECK_EQ(index_verify(stage.index, NULL), OK);
     CHECK_EQ(index_stage_put(&stage, 5, 1, 9), OK);
     CHECK_EQ(index_compact(stage.index, true), OK);
     CHECK_EQ(index_stage_reopen(&stage), OK);
-    check_rows(5, 1, 9);
-    check_rows(150, 150, 1);
+    index_stage_check(&stage, 5, 1, 9);
+    index_stage_check(&stage, 150, 150, 1);
     index_stage_close(&stage);
 }
 
@@ -65,7 +58,7 @@ TEST(index_backup_of_an_empty_index_is_an_empty_index)
     open_copy();
     CHECK_EQ(index_stage_put(&stage, 0, 100, 1), OK);
     CHECK_EQ(index_stage_reopen(&stage), OK);
-    check_rows(0, 100, 1);
+    index_stage_check(&stage, 0, 100, 1);
     index_stage_close(&stage);
 }
 
@@ -77,7 +70,7 @@ TEST(index_backup_does_not_write_into_a_folder_that_is_there)
     CHECK_EQ(index_backup(stage.index, str_from_c(copy)), ERR_IN_USE);
     CHECK_EQ(index_backup(stage.index, STR("/nowhere/at/all")), ERR_ABSENT);
     CHECK_EQ(index_stage_put(&stage, 0, 10, 2), OK); // the gate is open again
-    check_rows(0, 10, 2);
+    index_stage_check(&stage, 0, 10, 2);
     index_stage_close(&stage);
 }
 
@@ -98,8 +91,8 @@ TEST(index_backup_that_a_power_cut_ends_is_no_index)
         err e = index_stage_reopen(&stage);
         CHECK(e == OK || (e == ERR_ABSENT && !is_done));
         if (!e) {
-            check_rows(0, 10, 0);
-            check_rows(10, 90, 1);
+            index_stage_check(&stage, 0, 10, 0);
+            index_stage_check(&stage, 10, 90, 1);
             CHECK_EQ(index_verify(stage.index, NULL), OK);
         }
         index_stage_close(&stage);

@@ -17,18 +17,6 @@ static void open_stage(struct index_stage *s, uint64_t seed)
     CHECK_EQ(index_stage_reopen(s), OK);
 }
 
-static void load_version(struct index_stage *s, uint32_t version)
-{
-    static float vectors[ROWS][INDEX_STAGE_DIM];
-    struct row_source_array rows;
-
-    for (uint32_t key = 0; key < ROWS; key++) {
-        index_stage_vector(key, version, vectors[key]);
-    }
-    row_source_array_init(&rows, vectors[0], ROWS, INDEX_STAGE_DIM);
-    CHECK_EQ(index_stage_load(s, &rows.source, version), OK);
-}
-
 static unsigned search(struct index_stage *s, const float *vector, bool is_exact,
                        struct nearest_hit *hits)
 {
@@ -84,7 +72,7 @@ TEST(index_churn_leaves_recall_and_space_as_they_are_when_built_anew)
     CHECK_EQ(stats_of(&churned).dead, 0);
 
     open_stage(&anew, 2);
-    load_version(&anew, ROUNDS + 1);
+    CHECK_EQ(index_stage_load_rows(&anew, 0, ROWS, ROUNDS + 1), OK);
     unsigned fresh = score(&anew);
     CHECK(before + QUERIES * K / 100 >= fresh);
     CHECK(score(&churned) + QUERIES * K / 100 >= fresh);

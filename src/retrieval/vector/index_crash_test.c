@@ -64,21 +64,6 @@ static void check_model(const struct model *m)
     CHECK_EQ(stats.rows, live);
 }
 
-static err load_rows(uint64_t first, uint32_t count, uint32_t version)
-{
-    static float vectors[KEYS][INDEX_STAGE_DIM];
-    static uint64_t keys[KEYS];
-    struct row_source_array rows;
-
-    for (uint32_t i = 0; i < count; i++) {
-        keys[i] = first + i;
-        index_stage_vector(keys[i], version, vectors[i]);
-    }
-    row_source_array_init(&rows, vectors[0], count, INDEX_STAGE_DIM);
-    rows.keys = keys;
-    return index_stage_load(&stage, &rows.source, version);
-}
-
 // One step of a random life. An error is the crash.
 static err step(struct model *m, struct random *r)
 {
@@ -96,7 +81,7 @@ static err step(struct model *m, struct random *r)
     if (version == 0) {
         e = index_stage_delete(&stage, first, count);
     } else if (kind == 6) {
-        e = load_rows(first, count, version);
+        e = index_stage_load_rows(&stage, first, count, version);
     } else {
         e = index_stage_put(&stage, first, count, version);
     }

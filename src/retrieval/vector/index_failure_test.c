@@ -53,21 +53,6 @@ static void check_model(struct model *m)
     }
 }
 
-static err load(uint64_t first, uint32_t count, uint32_t version)
-{
-    static float vectors[BATCH_MAX][INDEX_STAGE_DIM];
-    static uint64_t keys[BATCH_MAX];
-    struct row_source_array rows;
-
-    for (uint32_t i = 0; i < count; i++) {
-        keys[i] = first + i;
-        index_stage_vector(keys[i], version, vectors[i]);
-    }
-    row_source_array_init(&rows, vectors[0], count, INDEX_STAGE_DIM);
-    rows.keys = keys;
-    return index_stage_load(&stage, &rows.source, version);
-}
-
 static void step(struct model *m, struct random *r)
 {
     uint64_t kind = random_below(r, 16);
@@ -86,7 +71,7 @@ static void step(struct model *m, struct random *r)
         return;
     }
     if (kind == 5) {
-        e = load(first, count, version);
+        e = index_stage_load_rows(&stage, first, count, version);
     } else if (kind < 9) {
         version = 0;
         e = index_stage_delete(&stage, first, count);
@@ -201,7 +186,7 @@ TEST(index_failure_of_the_newest_manifest_after_a_load_loses_nothing)
 {
     index_stage_open(&stage, 3);
     CHECK_EQ(index_stage_put(&stage, 1, 10, 1), OK);
-    CHECK_EQ(load(5, 40, 2), OK);
+    CHECK_EQ(index_stage_load_rows(&stage, 5, 40, 2), OK);
     CHECK_EQ(index_stage_put(&stage, 40, 10, 3), OK);
     flip_newest_manifest();
     CHECK_EQ(index_stage_reopen(&stage), OK);
@@ -223,7 +208,7 @@ TEST(index_failure_to_merge_ends_in_a_limit_that_a_merge_helps)
         e = index_flush(stage.index);
     }
     CHECK_EQ(e, ERR_LIMIT);
-    CHECK_EQ(load(key, 1, 1), ERR_LIMIT);
+    CHECK_EQ(index_stage_load_rows(&stage, key, 1, 1), ERR_LIMIT);
     CHECK_EQ(index_compact(stage.index, false), OK);
     for (uint64_t i = 0; i < key; i += 50) {
         CHECK_EQ(index_stage_version(&stage, i), 1);

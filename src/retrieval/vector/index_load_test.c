@@ -27,21 +27,6 @@ static struct row_source *make_rows(uint64_t first, uint32_t count, uint32_t ver
     return &rows.source;
 }
 
-static void check_rows(uint64_t first, uint32_t count, uint32_t version)
-{
-    for (uint64_t key = first; key < first + count; key++) {
-        CHECK_EQ(index_stage_version(&stage, key), version);
-    }
-}
-
-static struct index_stats stats(void)
-{
-    struct index_stats s;
-
-    index_stats(stage.index, &s);
-    return s;
-}
-
 TEST(index_load_rows_of_all_numbers_appear_and_last)
 {
     static const uint32_t counts[] = {1, 99, 100, 249, 250, 700};
@@ -49,12 +34,12 @@ TEST(index_load_rows_of_all_numbers_appear_and_last)
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         index_stage_open(&stage, 1);
         CHECK_EQ(index_stage_load(&stage, make_rows(10, counts[i], 1), 1), OK);
-        CHECK_EQ(stats().rows, counts[i]);
-        CHECK_EQ(stats().segments, 1);
-        check_rows(10, counts[i], 1);
+        CHECK_EQ(index_stage_stats(&stage).rows, counts[i]);
+        CHECK_EQ(index_stage_stats(&stage).segments, 1);
+        index_stage_check(&stage, 10, counts[i], 1);
         CHECK_EQ(index_stage_reopen(&stage), OK);
-        CHECK_EQ(stats().replayed, 0);
-        check_rows(10, counts[i], 1);
+        CHECK_EQ(index_stage_stats(&stage).replayed, 0);
+        index_stage_check(&stage, 10, counts[i], 1);
         index_stage_close(&stage);
     }
 }
@@ -70,19 +55,19 @@ TEST(index_load_replaces_rows_in_segments_and_in_memory_and_is_replaced)
     CHECK_EQ(index_stage_put(&stage, 110, 10, 5), OK);
     CHECK_EQ(index_stage_delete(&stage, 120, 10), OK);
     for (unsigned i = 0; i < 2; i++) {
-        check_rows(0, 10, 4);
-        check_rows(10, 90, 1);
-        check_rows(100, 10, 3);
-        check_rows(110, 10, 5);
-        check_rows(120, 10, 0);
-        check_rows(130, 220, 3);
-        check_rows(350, 50, 2);
-        CHECK_EQ(stats().rows, 390);
+        index_stage_check(&stage, 0, 10, 4);
+        index_stage_check(&stage, 10, 90, 1);
+        index_stage_check(&stage, 100, 10, 3);
+        index_stage_check(&stage, 110, 10, 5);
+        index_stage_check(&stage, 120, 10, 0);
+        index_stage_check(&stage, 130, 220, 3);
+        index_stage_check(&stage, 350, 50, 2);
+        CHECK_EQ(index_stage_stats(&stage).rows, 390);
         CHECK_EQ(index_stage_reopen(&stage), OK);
     }
     CHECK_EQ(index_compact(stage.index, true), OK);
-    CHECK_EQ(stats().dead, 0);
-    check_rows(130, 220, 3);
+    CHECK_EQ(index_stage_stats(&stage).dead, 0);
+    index_stage_check(&stage, 130, 220, 3);
     index_stage_close(&stage);
 }
 
@@ -96,8 +81,8 @@ TEST(index_load_keeps_one_row_of_a_key)
         memcpy(vectors[i], vectors[i - 150], sizeof vectors[i]);
     }
     CHECK_EQ(index_stage_load(&stage, source, 1), OK);
-    CHECK_EQ(stats().rows, 150);
-    check_rows(0, 150, 1);
+    CHECK_EQ(index_stage_stats(&stage).rows, 150);
+    index_stage_check(&stage, 0, 150, 1);
     index_stage_close(&stage);
 }
 
@@ -106,12 +91,12 @@ TEST(index_load_of_no_rows_or_of_others_dim_changes_nothing)
     struct row_source *source = make_rows(0, 0, 1);
 
     index_stage_open(&stage, 1);
-    uint64_t generation = stats().generation;
+    uint64_t generation = index_stage_stats(&stage).generation;
     CHECK_EQ(index_load(stage.index, source, NULL, NULL), OK);
     source->count = 1;
     source->dim--;
     CHECK_EQ(index_load(stage.index, source, NULL, NULL), ERR_RANGE);
-    CHECK_EQ(stats().generation, generation);
+    CHECK_EQ(index_stage_stats(&stage).generation, generation);
     index_stage_close(&stage);
 }
 
@@ -141,7 +126,7 @@ TEST(index_load_refuses_vectors_that_are_not_finite_and_leaves_nothing)
     index_stage_open(&stage, 1);
     vectors[299][3] = NAN;
     CHECK_EQ(index_stage_load(&stage, source, 1), ERR_RANGE);
-    CHECK_EQ(stats().rows, 0);
+    CHECK_EQ(index_stage_stats(&stage).rows, 0);
     CHECK_EQ(segment_files(), 0);
     index_stage_close(&stage);
 }
@@ -169,12 +154,12 @@ TEST(index_load_tells_how_far_it_is_and_can_be_ended)
     CHECK_EQ(index_load(stage.index, make_rows(0, 400, 1), NULL, &s.progress), OK);
     uint64_t calls = s.calls;
     CHECK(calls > 2);
-    CHECK_EQ(stats().rows, 400);
+    CHECK_EQ(index_stage_stats(&stage).rows, 400);
     for (uint64_t i = 0; i < calls - 1; i++) {
         s = (struct stop){.progress.report = count_calls, .calls_max = i};
         err e = index_load(stage.index, make_rows(1000, 400, 1), NULL, &s.progress);
         CHECK_EQ(e, ERR_CANCELED);
-        CHECK_EQ(stats().rows, 400);
+        CHECK_EQ(index_stage_stats(&stage).rows, 400);
     }
     CHECK_EQ(segment_files(), 1);
     index_stage_close(&stage);
@@ -192,8 +177,8 @@ TEST(index_load_takes_effect_as_a_whole_or_not_at_all)
         CHECK_EQ(index_stage_reopen(&stage), OK);
         uint32_t version = index_stage_version(&stage, 0);
         CHECK(version == 2 || e);
-        check_rows(0, 100, version);
-        check_rows(100, 200, version == 2 ? 2 : 0);
+        index_stage_check(&stage, 0, 100, version);
+        index_stage_check(&stage, 100, 200, version == 2 ? 2 : 0);
         index_stage_close(&stage);
         if (!e) return;
     }
@@ -223,9 +208,9 @@ TEST(index_load_and_writers_do_not_lose_each_others_rows)
     pthread_join(thread, &failed);
     CHECK(!failed);
     for (unsigned i = 0; i < 2; i++) {
-        check_rows(0, 260, 5);
+        index_stage_check(&stage, 0, 260, 5);
         for (uint32_t batch = 0; batch < 40; batch++) {
-            check_rows(1000 + batch * 20, 20, batch + 1);
+            index_stage_check(&stage, 1000 + batch * 20, 20, batch + 1);
         }
         CHECK_EQ(index_stage_reopen(&stage), OK);
     }

@@ -13,21 +13,6 @@ enum { KEYS = 160, LIVES = 40, STEPS_MAX = 25, HEAD_BYTES = 48 };
 static struct index_stage stage;
 static uint32_t versions[KEYS]; // 0: not there
 
-static void load(uint64_t first, uint32_t count, uint32_t version)
-{
-    static float vectors[KEYS][INDEX_STAGE_DIM];
-    static uint64_t keys[KEYS];
-    struct row_source_array rows;
-
-    for (uint32_t i = 0; i < count; i++) {
-        keys[i] = first + i;
-        index_stage_vector(keys[i], version, vectors[i]);
-    }
-    row_source_array_init(&rows, vectors[0], count, INDEX_STAGE_DIM);
-    rows.keys = keys;
-    CHECK_EQ(index_stage_load(&stage, &rows.source, version), OK);
-}
-
 static void step(struct random *r, uint32_t version)
 {
     uint64_t first = random_below(r, KEYS);
@@ -42,7 +27,7 @@ static void step(struct random *r, uint32_t version)
         version = 0;
         CHECK_EQ(index_stage_delete(&stage, first, count), OK);
     } else if (kind <= 6) {
-        load(first, count, version);
+        CHECK_EQ(index_stage_load_rows(&stage, first, count, version), OK);
     } else {
         CHECK_EQ(index_stage_put(&stage, first, count, version), OK);
     }

@@ -5,21 +5,6 @@
 
 static struct index_stage stage;
 
-static void check_rows(uint64_t first, uint32_t count, uint32_t version)
-{
-    for (uint64_t key = first; key < first + count; key++) {
-        CHECK_EQ(index_stage_version(&stage, key), version);
-    }
-}
-
-static struct index_stats stats(void)
-{
-    struct index_stats s;
-
-    index_stats(stage.index, &s);
-    return s;
-}
-
 static struct index_options options_of_two(void)
 {
     return (struct index_options){.dim = 2, .metric = METRIC_L2, .disk = &stage.disk.disk};
@@ -30,11 +15,11 @@ TEST(index_is_made_once_and_opens_as_it_was_made)
     index_stage_open(&stage, 1);
     struct index_options other = options_of_two();
     CHECK_EQ(index_create(str_from_c(stage.folder), &other), ERR_IN_USE);
-    CHECK_EQ(stats().dim, INDEX_STAGE_DIM);
+    CHECK_EQ(index_stage_stats(&stage).dim, INDEX_STAGE_DIM);
     CHECK_EQ(index_schema(stage.index)->count, 1);
     stage.options = other;
     CHECK_EQ(index_stage_reopen(&stage), OK);
-    CHECK_EQ(stats().dim, INDEX_STAGE_DIM);
+    CHECK_EQ(index_stage_stats(&stage).dim, INDEX_STAGE_DIM);
     CHECK_STR(column_schema_name(index_schema(stage.index), 0), "version");
     index_stage_close(&stage);
 }
@@ -82,8 +67,8 @@ TEST(index_read_only_shows_what_is_in_the_log_and_changes_nothing)
     stage.options.is_read_only = true;
     CHECK_EQ(index_stage_reopen(&stage), OK);
     uint64_t before = stage.disk.operations;
-    check_rows(1, 49, 1);
-    check_rows(50, 100, 2);
+    index_stage_check(&stage, 1, 49, 1);
+    index_stage_check(&stage, 50, 100, 2);
     CHECK_EQ(index_stage_put(&stage, 1, 1, 3), ERR_DENIED);
     CHECK_EQ(index_flush(stage.index), ERR_DENIED);
     CHECK_EQ(index_compact(stage.index, true), ERR_DENIED);
@@ -99,24 +84,24 @@ TEST(index_rows_are_there_as_soon_as_they_are_written_and_after_every_step)
     index_stage_open(&stage, 1);
     for (uint32_t i = 0; i < 12; i++) { // through all tiers
         CHECK_EQ(index_stage_put(&stage, i * 50, 50, 1), OK);
-        check_rows(0, (i + 1) * 50, 1);
+        index_stage_check(&stage, 0, (i + 1) * 50, 1);
         if (i % 3 == 0) CHECK_EQ(index_stage_reopen(&stage), OK);
         if (i % 4 == 0) CHECK_EQ(index_flush(stage.index), OK);
         if (i % 5 == 0) CHECK_EQ(index_compact(stage.index, false), OK);
-        check_rows(0, (i + 1) * 50, 1);
+        index_stage_check(&stage, 0, (i + 1) * 50, 1);
     }
     CHECK_EQ(index_compact(stage.index, true), OK);
-    check_rows(0, 600, 1);
-    CHECK_EQ(stats().segments, 1);
-    CHECK_EQ(stats().rows, 600);
-    CHECK_EQ(stats().memtable_rows, 0);
+    index_stage_check(&stage, 0, 600, 1);
+    CHECK_EQ(index_stage_stats(&stage).segments, 1);
+    CHECK_EQ(index_stage_stats(&stage).rows, 600);
+    CHECK_EQ(index_stage_stats(&stage).memtable_rows, 0);
     CHECK_EQ(index_stage_put(&stage, 600, 200, 1), OK); // to lists of the segment's
-    check_rows(0, 800, 1);
+    index_stage_check(&stage, 0, 800, 1);
     CHECK_EQ(index_flush(stage.index), OK);
-    check_rows(0, 800, 1);
+    index_stage_check(&stage, 0, 800, 1);
     CHECK_EQ(index_stage_reopen(&stage), OK);
-    check_rows(0, 800, 1);
-    CHECK_EQ(stats().rows, 800);
+    index_stage_check(&stage, 0, 800, 1);
+    CHECK_EQ(index_stage_stats(&stage).rows, 800);
     index_stage_close(&stage);
 }
 
@@ -130,13 +115,13 @@ TEST(index_rows_are_replaced_and_deleted_wherever_they_are)
         if (round == 3) CHECK_EQ(index_stage_reopen(&stage), OK);
         if (round == 4) CHECK_EQ(index_compact(stage.index, true), OK);
         if (round == 5) CHECK_EQ(index_flush(stage.index), OK);
-        check_rows(0, 300 - round * 10, round);
-        check_rows(300 - round * 10, round * 10, 0);
-        CHECK_EQ(stats().rows, 300 - round * 10);
+        index_stage_check(&stage, 0, 300 - round * 10, round);
+        index_stage_check(&stage, 300 - round * 10, round * 10, 0);
+        CHECK_EQ(index_stage_stats(&stage).rows, 300 - round * 10);
     }
     CHECK_EQ(index_stage_reopen(&stage), OK);
-    check_rows(0, 240, 6);
-    check_rows(240, 60, 0);
+    index_stage_check(&stage, 0, 240, 6);
+    index_stage_check(&stage, 240, 60, 0);
     index_stage_close(&stage);
 }
 
@@ -156,9 +141,9 @@ TEST(index_the_last_of_one_batch_counts)
         {.kind = INDEX_DELETE, .key = 2},
     };
     CHECK_EQ(index_write(stage.index, ops, 5), OK);
-    CHECK_EQ(stats().rows, 1);
+    CHECK_EQ(index_stage_stats(&stage).rows, 1);
     CHECK_EQ(index_stage_reopen(&stage), OK);
-    CHECK_EQ(stats().rows, 1);
+    CHECK_EQ(index_stage_stats(&stage).rows, 1);
     index_stage_close(&stage);
 }
 
@@ -167,19 +152,19 @@ TEST(index_compaction_gives_space_back)
     index_stage_open(&stage, 1);
     CHECK_EQ(index_stage_put(&stage, 0, 600, 1), OK);
     CHECK_EQ(index_compact(stage.index, true), OK);
-    uint64_t fresh = stats().disk_bytes;
+    uint64_t fresh = index_stage_stats(&stage).disk_bytes;
     for (uint32_t round = 2; round < 12; round++) {
         CHECK_EQ(index_stage_put(&stage, 0, 600, round), OK);
         CHECK_EQ(index_compact(stage.index, false), OK);
     }
     CHECK_EQ(index_compact(stage.index, true), OK);
-    CHECK_EQ(stats().dead, 0);
-    CHECK(stats().disk_bytes * 2 <= fresh * 3);
-    check_rows(0, 600, 11);
+    CHECK_EQ(index_stage_stats(&stage).dead, 0);
+    CHECK(index_stage_stats(&stage).disk_bytes * 2 <= fresh * 3);
+    index_stage_check(&stage, 0, 600, 11);
     CHECK_EQ(index_stage_delete(&stage, 0, 600), OK);
     CHECK_EQ(index_compact(stage.index, true), OK);
-    CHECK_EQ(stats().segments, 0);
-    CHECK_EQ(stats().disk_bytes, 0);
+    CHECK_EQ(index_stage_stats(&stage).segments, 0);
+    CHECK_EQ(index_stage_stats(&stage).disk_bytes, 0);
     index_stage_close(&stage);
 }
 
@@ -191,15 +176,15 @@ TEST(index_writes_fail_for_good_once_the_log_failed_and_go_on_after_reopening)
     CHECK_EQ(index_stage_put(&stage, 0, 10, 1), OK);
     fake_disk_fail_at(&stage.disk, 2, ERR_SYSTEM); // the sync
     CHECK_EQ(index_stage_put(&stage, 0, 10, 2), ERR_SYSTEM);
-    check_rows(0, 10, 1);
+    index_stage_check(&stage, 0, 10, 1);
     CHECK_EQ(index_stage_put(&stage, 0, 10, 3), ERR_SYSTEM);
-    check_rows(0, 10, 1);
+    index_stage_check(&stage, 0, 10, 1);
     CHECK_EQ(index_stage_reopen(&stage), OK);
     uint32_t version = index_stage_version(&stage, 0);
     CHECK(version == 1 || version == 2);
-    check_rows(0, 10, version);
+    index_stage_check(&stage, 0, 10, version);
     CHECK_EQ(index_stage_put(&stage, 0, 10, 4), OK);
-    check_rows(0, 10, 4);
+    index_stage_check(&stage, 0, 10, 4);
     index_stage_close(&stage);
 }
 
@@ -214,15 +199,15 @@ TEST(index_flush_that_fails_loses_nothing)
         CHECK_EQ(index_stage_put(&stage, 50, 100, 2), OK);
         fake_disk_fail_at(&stage.disk, at, ERR_LIMIT);
         e = index_flush(stage.index);
-        CHECK_EQ(stats().background, e);
-        check_rows(0, 50, 1);
-        check_rows(50, 100, 2);
+        CHECK_EQ(index_stage_stats(&stage).background, e);
+        index_stage_check(&stage, 0, 50, 1);
+        index_stage_check(&stage, 50, 100, 2);
         fake_disk_fail_at(&stage.disk, 0, OK);
         CHECK_EQ(index_stage_reopen(&stage), OK);
         CHECK_EQ(index_flush(stage.index), OK);
-        CHECK_EQ(stats().background, OK);
-        check_rows(0, 50, 1);
-        check_rows(50, 100, 2);
+        CHECK_EQ(index_stage_stats(&stage).background, OK);
+        index_stage_check(&stage, 0, 50, 1);
+        index_stage_check(&stage, 50, 100, 2);
         index_stage_close(&stage);
         CHECK(at < 100);
     }
@@ -241,14 +226,14 @@ TEST(index_merge_that_fails_loses_nothing)
         fake_disk_fail_at(&stage.disk, at, ERR_LIMIT);
         e = index_compact(stage.index, true);
         fake_disk_fail_at(&stage.disk, 0, OK);
-        check_rows(0, 250, 1);
-        check_rows(250, 100, 2);
+        index_stage_check(&stage, 0, 250, 1);
+        index_stage_check(&stage, 250, 100, 2);
         CHECK_EQ(index_stage_reopen(&stage), OK);
-        check_rows(0, 250, 1);
-        check_rows(250, 100, 2);
+        index_stage_check(&stage, 0, 250, 1);
+        index_stage_check(&stage, 250, 100, 2);
         CHECK_EQ(index_compact(stage.index, true), OK);
-        CHECK_EQ(stats().segments, 1);
-        check_rows(0, 250, 1);
+        CHECK_EQ(index_stage_stats(&stage).segments, 1);
+        index_stage_check(&stage, 0, 250, 1);
         index_stage_close(&stage);
         CHECK(at < 200);
     }
@@ -261,8 +246,8 @@ TEST(index_memory_is_bounded_however_many_rows_are_written)
     CHECK_EQ(index_stage_reopen(&stage), OK);
     for (uint32_t i = 0; i < 20; i++) {
         CHECK_EQ(index_stage_put(&stage, i * 16, 16, 1), OK);
-        CHECK(stats().memtable_rows <= 4 * 16);
+        CHECK(index_stage_stats(&stage).memtable_rows <= 4 * 16);
     }
-    check_rows(0, 320, 1);
+    index_stage_check(&stage, 0, 320, 1);
     index_stage_close(&stage);
 }
