@@ -26,15 +26,15 @@ static const str metric_names[METRIC_COUNT] = {[METRIC_L2] = STR_INIT("l2"),
                                                [METRIC_IP] = STR_INIT("ip"),
                                                [METRIC_COSINE] = STR_INIT("cosine")};
 
-bool cmd_index_read_metric(str text, enum metric *out)
+int cmd_index_read_metric(str text, enum metric *out)
 {
+    *out = METRIC_COSINE;
+    if (!text.len) return COMMAND_GOOD;
     for (unsigned i = 0; i < METRIC_COUNT; i++) {
-        if (str_eq(text, metric_names[i])) {
-            *out = (enum metric)i;
-            return true;
-        }
+        *out = (enum metric)i;
+        if (str_eq(text, metric_names[i])) return COMMAND_GOOD;
     }
-    return false;
+    return command_fail(COMMAND_USAGE, "--metric is cosine, l2 or ip");
 }
 
 const char *cmd_index_metric_name(enum metric metric)
@@ -92,7 +92,42 @@ int cmd_index_open(const char *folder, const struct index_options *options, stru
     }
 }
 
-int cmd_index_make(const char *folder, const struct index_options *options, struct index **out)
+bool cmd_index_begin(const struct cmd_index_call *call, char **args, struct index **out,
+                     int *exit_code)
+{
+    int positional = 0;
+
+    if (!command_begin(call->help, call->options, call->option_count, args, &positional,
+                       exit_code)) {
+        return false;
+    }
+    if (positional == 1) {
+        *exit_code = cmd_index_open(args[0], call->how, out);
+    } else {
+        *exit_code =
+            command_fail(COMMAND_USAGE, "which folder? (usage: sluice %s)", call->help->usage);
+    }
+    return *exit_code == COMMAND_GOOD;
+}
+
+static int check_made(const char *folder, const struct index_options *options, str metric,
+                      const struct index_stats *stats)
+{
+    if (stats->dim != options->dim) {
+        return command_fail(COMMAND_FAILED,
+                            "%s has vectors of %" PRIu32 " numbers, these have %" PRIu32
+                            " (were they made by another model?)",
+                            folder, stats->dim, options->dim);
+    }
+    if (metric.len && stats->metric != options->metric) {
+        return command_fail(COMMAND_FAILED, "%s is of the metric %s (--metric is for a new index)",
+                            folder, cmd_index_metric_name(stats->metric));
+    }
+    return COMMAND_GOOD;
+}
+
+int cmd_index_make(const char *folder, const struct index_options *options, str metric,
+                   struct index **out)
 {
     struct index_stats stats;
     err e = index_create(str_from_c(folder), options);
@@ -105,12 +140,9 @@ int cmd_index_make(const char *folder, const struct index_options *options, stru
     int exit_code = cmd_index_open(folder, options, out);
     if (exit_code) return exit_code;
     index_stats(*out, &stats);
-    if (stats.dim == options->dim) return COMMAND_GOOD;
-    index_close(*out);
-    return command_fail(COMMAND_FAILED,
-                        "%s has vectors of %" PRIu32 " numbers, these have %" PRIu32
-                        " (were they made by another model?)",
-                        folder, stats.dim, options->dim);
+    exit_code = check_made(folder, options, metric, &stats);
+    if (exit_code) index_close(*out);
+    return exit_code;
 }
 
 static int print_help(void)

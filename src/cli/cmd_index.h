@@ -21,12 +21,24 @@ int cmd_index_bench(char **args);
 // with `*out` set.
 int cmd_index_open(const char *folder, const struct index_options *options, struct index **out);
 
-// The same after making it, as `options` say, where there is none. One of another dimension is
-// refused.
-int cmd_index_make(const char *folder, const struct index_options *options, struct index **out);
+// What a subcommand begins with that is about one folder: its options, then the index opened. True:
+// go on. False: return `*exit_code`.
+struct cmd_index_call {
+    const struct command_help *help;
+    const struct option *options;
+    size_t option_count;
+    const struct index_options *how;
+};
+bool cmd_index_begin(const struct cmd_index_call *call, char **args, struct index **out,
+                     int *exit_code);
 
-// "l2", "ip", "cosine"; false for anything else.
-bool cmd_index_read_metric(str text, enum metric *out);
+// cmd_index_open() after making it, as `options` say, where there is none. One of another dimension
+// is refused, and of another metric where `metric` names one.
+int cmd_index_make(const char *folder, const struct index_options *options, str metric,
+                   struct index **out);
+
+// "l2", "ip", "cosine", or empty for cosine; or says what there is. Returns the exit code.
+int cmd_index_read_metric(str text, enum metric *out);
 const char *cmd_index_metric_name(enum metric metric);
 
 // "year:i64,tenant:string:partition" as a schema, or says what is wrong; returns the exit code.

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { QUERIES_MAX = 100'000, ROUNDS_MAX = 1000, K_DEFAULT = 10, ROUNDS_DEFAULT = 3, OPTIONS = 5 };
 
@@ -61,7 +62,7 @@ static uint64_t resident_bytes(void)
     if (!file) return 0;
     if (fscanf(file, "%*u %lu", &pages) != 1) pages = 0;
     fclose(file);
-    return (uint64_t)pages * 4096;
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static double cpu_seconds(void)

@@ -14,15 +14,11 @@ int cmd_index_compact(char **args)
     struct index_options how = {.has_no_background = true};
     struct index_stats before;
     struct index_stats after;
+    struct cmd_index_call call = {&help, NULL, 0, &how};
     struct index *ix = NULL;
-    int positional = 0;
     int exit_code = 0;
 
-    if (!command_begin(&help, NULL, 0, args, &positional, &exit_code)) return exit_code;
-    if (positional != 1)
-        return command_fail(COMMAND_USAGE, "which folder? (usage: sluice %s)", help.usage);
-    exit_code = cmd_index_open(args[0], &how, &ix);
-    if (exit_code) return exit_code;
+    if (!cmd_index_begin(&call, args, &ix, &exit_code)) return exit_code;
     index_stats(ix, &before);
     err e = index_flush(ix);
     if (!e) e = index_compact(ix, true);

@@ -100,7 +100,7 @@ static int open_index(struct embedding *m, enum metric metric)
     struct index_options how = {.dim = embed_upstream_embedder(m->service.upstream)->dim,
                                 .metric = metric,
                                 .schema = &m->schema};
-    int exit_code = cmd_index_make(m->folder, &how, &m->ix);
+    int exit_code = cmd_index_make(m->folder, &how, m->metric, &m->ix);
 
     if (!exit_code) m->schema = *index_schema(m->ix);
     return exit_code;
@@ -181,14 +181,12 @@ static int read_options(struct embedding *m, enum metric *metric)
 {
     uint64_t number = 8;
 
-    if (m->metric.len && !cmd_index_read_metric(m->metric, metric)) {
-        return command_fail(COMMAND_USAGE, "--metric is cosine, l2 or ip");
-    }
     if (m->workers.len && (!str_to_u64(m->workers, WORKERS_MAX, &number) || !number)) {
         return command_fail(COMMAND_USAGE, "--workers is a number from 1 to %d", WORKERS_MAX);
     }
     m->worker_count = (unsigned)number;
-    return cmd_index_read_columns(m->columns, &m->schema);
+    int exit_code = cmd_index_read_metric(m->metric, metric);
+    return exit_code ? exit_code : cmd_index_read_columns(m->columns, &m->schema);
 }
 
 int cmd_index_embed(char **args)

@@ -144,7 +144,7 @@ static int load_opened(struct import *m)
     m->how.dim = m->rows.dim;
     m->how.schema = &m->schema;
     m->how.has_no_background = true; // index compact merges
-    int exit_code = cmd_index_make(m->folder, &m->how, &m->ix);
+    int exit_code = cmd_index_make(m->folder, &m->how, m->metric, &m->ix);
     if (exit_code) return exit_code;
     m->schema = *index_schema(m->ix);
     exit_code = open_values(m);
@@ -163,10 +163,6 @@ static int read_options(struct import *m)
                        : cores > INDEX_THREADS_MAX ? INDEX_THREADS_MAX
                                                    : (uint64_t)cores;
 
-    m->how.metric = METRIC_COSINE;
-    if (m->metric.len && !cmd_index_read_metric(m->metric, &m->how.metric)) {
-        return command_fail(COMMAND_USAGE, "--metric is cosine, l2 or ip");
-    }
     if (m->threads.len && (!str_to_u64(m->threads, INDEX_THREADS_MAX, &threads) || !threads)) {
         return command_fail(COMMAND_USAGE, "--threads is a number from 1 to %d", INDEX_THREADS_MAX);
     }
@@ -174,7 +170,8 @@ static int read_options(struct import *m)
         return command_fail(COMMAND_USAGE, "--first-key is a whole number");
     }
     m->how.threads = (unsigned)threads;
-    return cmd_index_read_columns(m->columns, &m->schema);
+    int exit_code = cmd_index_read_metric(m->metric, &m->how.metric);
+    return exit_code ? exit_code : cmd_index_read_columns(m->columns, &m->schema);
 }
 
 static int run(struct import *m)

@@ -44,15 +44,11 @@ int cmd_index_info(char **args)
     };
     struct index_options how = {.is_read_only = true};
     struct index_stats stats;
+    struct cmd_index_call call = {&help, options, 1, &how};
     struct index *ix = NULL;
-    int positional = 0;
     int exit_code = 0;
 
-    if (!command_begin(&help, options, 1, args, &positional, &exit_code)) return exit_code;
-    if (positional != 1)
-        return command_fail(COMMAND_USAGE, "which folder? (usage: sluice %s)", help.usage);
-    exit_code = cmd_index_open(args[0], &how, &ix);
-    if (exit_code) return exit_code;
+    if (!cmd_index_begin(&call, args, &ix, &exit_code)) return exit_code;
     index_stats(ix, &stats);
     if (wants_json) {
         print_json(&stats);

@@ -185,6 +185,8 @@ test('mistakes are told with what to do', async () => {
     [['import', at('e'), at('nan.fvecs')], 1, /row 1: a number is not finite; nothing was put in/],
     [['import', at('none/e'), vectors], 1, /folder/],
     [['import', at('a'), write('two.fvecs', [[1, 2]])], 1, /vectors of 24 numbers, these have 2/],
+    [['import', at('a'), vectors, '--metric', 'ip'], 1, /a is of the metric l2/],
+    [['import', at('a'), vectors, '--metric', 'dot'], 2, /cosine, l2 or ip/],
     [['import', at('e2'), at('two.fvecs'), '--columns', 'year:int'], 2, /"year:int"/],
     [['import', at('e3'), at('two.fvecs'), '--columns', 'year:i64', '--values', at('bad.jsonl')], 1, /bad\.jsonl:2: /],
     [['search', at('a')], 2, /TEXT or --like/],
