@@ -24,7 +24,6 @@ struct memtable_block {
 struct memtable_list {
     struct memtable_block *_Atomic first;
     struct memtable_block *last; // the writer's
-    float scale;
 };
 
 // Blocks double until they are large, so a list of r rows has fewer than 2 r + 4 slots.
@@ -45,22 +44,24 @@ uint64_t memtable_lists_bytes(const struct ivf_view *parent, uint32_t rows_max)
            parent->quantizer.list_count * sizeof(struct memtable_list);
 }
 
-// A list that has no rows to tell its scale gets that of a middling one.
-static void set_scales(struct memtable_lists *l)
+static float middling_radius(const struct ivf_view *v)
 {
-    uint32_t count = l->parent->quantizer.list_count;
     float sum = 0;
     float wide = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        float radius = l->parent->lists[i].radius;
-        sum += radius;
-        wide += radius > 0;
+    for (uint32_t i = 0; i < v->quantizer.list_count; i++) {
+        sum += v->lists[i].radius;
+        wide += v->lists[i].radius > 0;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        float radius = l->parent->lists[i].radius;
-        l->lists[i].scale = code_scale(radius > 0 ? radius : sum / (wide > 0 ? wide : 1));
-    }
+    return sum / (wide > 0 ? wide : 1);
+}
+
+// A list that has no rows to tell its scale gets that of a middling one.
+static float scale_of(const struct memtable_lists *l, uint32_t list)
+{
+    float radius = l->parent->lists[list].radius;
+
+    return code_scale(radius > 0 ? radius : l->radius);
 }
 
 void memtable_lists_init(struct memtable_lists *l, const struct ivf_view *parent, uint32_t rows_max,
@@ -68,10 +69,10 @@ void memtable_lists_init(struct memtable_lists *l, const struct ivf_view *parent
 {
     const struct quantizer *q = &parent->quantizer;
 
-    *l = (struct memtable_lists){.parent = parent, .arena = arena};
+    *l = (struct memtable_lists){
+        .parent = parent, .arena = arena, .radius = middling_radius(parent)};
     l->lists = memory_alloc(q->list_count * sizeof *l->lists);
     l->rows = memory_alloc(slots_max(parent, rows_max) * sizeof *l->rows);
-    set_scales(l);
     encoder_init(&l->encoder, q);
     ivf_query_init(&l->query, q->dim, q->list_count);
     l->code.bits = memory_alloc(q->padded_dim / 8);
@@ -127,7 +128,7 @@ void memtable_lists_add(struct memtable_lists *l, uint32_t row, const float *vec
     struct memtable_block *b = block_for(l, list);
     uint32_t at = b->count;
     memcpy(b->code4 + at * bytes, l->code.nibbles, bytes);
-    code_fact4_put(b->fact4 + 2 * at, &l->code, list->scale);
+    code_fact4_put(b->fact4 + 2 * at, &l->code, scale_of(l, nearest.list));
     l->rows[b->first_slot + at] = row;
     atomic_store_explicit(&b->count, at + 1, memory_order_release);
 }
@@ -145,7 +146,7 @@ uint32_t memtable_lists_scan(const struct memtable_lists *l, const struct ivf_qu
                                 .fact4 = b->fact4,
                                 .first_row = b->first_slot,
                                 .count = atomic_load_explicit(&b->count, memory_order_acquire),
-                                .scale = list->scale};
+                                .scale = scale_of(l, probe->list)};
         if (rows.count) added += ivf_scan_rows(&rows, query, probe, s);
     }
     return added;

@@ -12,6 +12,7 @@
 
 struct memtable_lists {
     const struct ivf_view *parent; // whose quantizer and scales they are; borrowed
+    float radius;                  // of a middling list there
     struct arena *arena;           // the memtable's
     struct memtable_list *lists;
     uint32_t *rows; // of slots; written before the slot can be found

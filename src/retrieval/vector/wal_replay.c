@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW_BYTES = 256 * 1024 };
+enum { FIRST_BYTES = 4096, WINDOW_BYTES = 256 * 1024 };
 
 struct replay {
     struct disk_lister lister;
@@ -103,9 +103,11 @@ static err look(struct reader *reader, uint64_t offset, size_t len, str *out)
             reader->room = len > WINDOW_BYTES ? len : WINDOW_BYTES;
             reader->window = memory_alloc_raw(reader->room);
         }
+        // Behind the head there is often nothing.
+        size_t room = offset == 0 && len < FIRST_BYTES ? FIRST_BYTES : reader->room;
         reader->window_start = offset;
         reader->window_len = 0;
-        TRY(disk_read_at(reader->file, reader->window, reader->room, offset, &reader->window_len));
+        TRY(disk_read_at(reader->file, reader->window, room, offset, &reader->window_len));
         end = offset + reader->window_len;
     }
     if (offset + len > end) len = (size_t)(end - offset);
