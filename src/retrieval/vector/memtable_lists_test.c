@@ -23,17 +23,17 @@ struct desk {
     float rows[ROWS * DIM];
 };
 
-static void open_desk(struct desk *d)
+static void open_desk_of(struct desk *d, float size)
 {
     struct random random;
 
     random_init(&random, 7);
     rotation_init(&d->rotation, DIM, 1);
     for (unsigned i = 0; i < LISTS * DIM; i++) {
-        d->centroids[i] = (float)random_normal(&random);
+        d->centroids[i] = (float)random_normal(&random) * size;
     }
     for (unsigned i = 0; i < ROWS * DIM; i++) {
-        d->rows[i] = (float)random_normal(&random);
+        d->rows[i] = (float)random_normal(&random) * size;
     }
     d->parent = (struct ivf_view){.lists = d->lists};
     d->parent.quantizer = (struct quantizer){.dim = DIM,
@@ -44,8 +44,13 @@ static void open_desk(struct desk *d)
     d->coarse = memory_alloc(quantizer_coarse_bytes(d->parent.quantizer.padded_dim, LISTS));
     quantizer_make_coarse(&d->parent.quantizer, d->coarse);
     d->parent.quantizer.coarse = d->coarse;
-    d->lists[0].radius = 4; // the others have no rows to tell
+    d->lists[0].radius = 4 * size; // the others have no rows to tell
     memtable_init(&d->table, DIM, ROWS, &d->parent);
+}
+
+static void open_desk(struct desk *d)
+{
+    open_desk_of(d, 1);
 }
 
 static void close_desk(struct desk *d)
@@ -125,6 +130,28 @@ TEST(memtable_lists_find_every_row_in_the_nearest_list_at_once)
     CHECK(d->table.lists.slot_count >= ROWS);
     CHECK(d->table.lists.slot_count < 2 * ROWS + 4 * LISTS);
     close_desk(d);
+}
+
+// Factors are halves, so most lists have to take the scale of the one that knows its own.
+TEST(memtable_lists_find_rows_of_any_size)
+{
+    static const float sizes[] = {1e-4F, 1e-2F, 1e3F, 1e6F};
+
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct desk *d = memory_new(struct desk);
+        open_desk_of(d, sizes[i]);
+        for (uint32_t row = 0; row < ROWS / 10; row++) {
+            append(d, row);
+        }
+        memtable_publish(&d->table);
+        for (uint32_t row = 0; row < ROWS / 10; row++) {
+            struct look look = {0};
+            uint32_t found[FOUND_MAX];
+            CHECK(search(d, &look, &d->rows[row * DIM], 1, found) > 0);
+            CHECK_EQ(found[0], row);
+        }
+        close_desk(d);
+    }
 }
 
 TEST(memtable_lists_hold_all_rows_but_offer_those_alone_that_are_seen)

@@ -297,6 +297,26 @@ TEST(wal_says_where_a_bad_frame_is_followed_by_good_ones)
     close_desk(&d);
 }
 
+TEST(wal_finds_a_frame_behind_a_long_hole)
+{
+    enum { FAR = 1 << 20 };
+    static const char zeros[2 * WAL_FRAME_SECTOR_BYTES];
+    static struct desk d;
+    char frame[WAL_FRAME_SECTOR_BYTES];
+    size_t len = 0;
+
+    open_desk(&d);
+    write_keys(&d, 1, 3); // a frame each, in the sectors behind the head
+    wal_close(&d.wal);
+    struct disk_file *f = open_file(1, &d);
+    CHECK_EQ(disk_read_at(f, frame, sizeof(frame), 3 * sizeof(frame), &len), OK);
+    CHECK_EQ(disk_write_at(f, (str){zeros, sizeof(zeros)}, 2 * sizeof(frame)), OK);
+    CHECK_EQ(disk_write_at(f, (str){frame, sizeof(frame)}, FAR), OK);
+    disk_close(f);
+    check_damage(&d, 1, STR("wal-00000001.log"), 2 * sizeof(frame));
+    close_desk(&d);
+}
+
 TEST(wal_says_what_is_wrong_with_older_files)
 {
     static struct desk d;
